@@ -1,0 +1,11 @@
+//! What a project declares: from the text of `scorehouse.toml` to a [`Project`] that cannot be wrong.
+
+mod model;
+mod project;
+mod source;
+mod view;
+
+pub use model::*;
+pub use project::*;
+pub use source::*;
+pub use view::*;

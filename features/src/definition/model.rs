@@ -1,0 +1,189 @@
+//! Models as a project declares them: what is predicted, from which features, learnt from what.
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use crate::expression::Expression;
+use crate::ids::{ColumnName, FeatureSetName, ModelName, SourceName};
+use crate::time::{Span, Timestamp};
+
+/// A declared model.
+#[derive(Debug, Clone)]
+pub struct ModelSpec {
+    /// Its name.
+    pub name: ModelName,
+    /// How it comes to be.
+    pub pipeline: Pipeline,
+    /// What it is, for readers.
+    pub description: Option<String>,
+}
+
+/// How a model comes to be.
+#[derive(Debug, Clone)]
+pub enum Pipeline {
+    /// Probability that an open deal is won.
+    Win(WinSpec),
+    /// Probability that a customer leaves within a horizon.
+    Churn(ChurnSpec),
+    /// Products for a customer, from interactions in a source.
+    Upsell(UpsellSpec),
+    /// Any label in a plain CSV file, without the feature store.
+    Table(TableSpec),
+    /// Products for a user, from a plain CSV file of interactions.
+    Interactions(InteractionsSpec),
+    /// Trained elsewhere and registered (ONNX); reads this feature set.
+    Registered(FeatureSetName),
+}
+
+/// What every probability model over the feature store shares.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FitSpec {
+    /// The features read.
+    pub feature_set: FeatureSetName,
+    /// Candidates tried: any of `logistic`, `forest`, `boosting`.
+    pub candidates: Vec<Candidate>,
+    /// Share of the snapshots, the latest, on which candidates are compared (0 to 0.5).
+    pub holdout: f64,
+}
+
+/// A kind of learner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Candidate {
+    /// Penalised logistic regression.
+    Logistic,
+    /// Random forest.
+    Forest,
+    /// Gradient-boosted trees.
+    Boosting,
+}
+
+/// Deals: seen at several moments while open, labelled by how they ended.
+#[derive(Debug, Clone)]
+pub struct WinSpec {
+    /// Features and learners.
+    pub fit: FitSpec,
+    /// Source whose first row of a deal opens it; its key column is the entity's.
+    pub opened: SourceName,
+    /// Source whose row of a deal closes it.
+    pub closed: SourceName,
+    /// True on a closing row when the deal was won.
+    pub won: Expression,
+    /// Ages after opening at which a deal is looked at, while it is still open.
+    pub at: Vec<Span>,
+}
+
+/// Customers: looked at every so often, labelled by what they did within the horizon.
+#[derive(Debug, Clone)]
+pub struct ChurnSpec {
+    /// Features and learners.
+    pub fit: FitSpec,
+    /// What leaving means.
+    pub definition: ChurnDefinition,
+    /// Time between two looks.
+    pub every: Span,
+    /// How far ahead the label looks.
+    pub horizon: Span,
+    /// First look; none: one horizon after the first row.
+    pub from: Option<Timestamp>,
+}
+
+/// What leaving means.
+#[derive(Debug, Clone)]
+pub enum ChurnDefinition {
+    /// No row of `activity` within the horizon, for a customer with one in the `active_within` before.
+    NonContractual {
+        /// Source of activity (purchases).
+        activity: SourceName,
+        /// Which rows are activity.
+        filter: Option<Expression>,
+        /// A customer is looked at only when active this recently.
+        active_within: Span,
+    },
+    /// A contract ends within the horizon, for a customer under contract.
+    Contractual {
+        /// Source whose row starts a contract.
+        started: SourceName,
+        /// Source whose row ends it.
+        ended: SourceName,
+        /// Which rows of `ended` are an end.
+        filter: Option<Expression>,
+    },
+}
+
+/// Interactions in a source, and the rules a product must meet.
+#[derive(Debug, Clone)]
+pub struct UpsellSpec {
+    /// Source of interactions.
+    pub source: SourceName,
+    /// Which rows count.
+    pub filter: Option<Expression>,
+    /// Column of the customer's key.
+    pub user: ColumnName,
+    /// Column of the product's key.
+    pub item: ColumnName,
+    /// Weight of one row; none: 1.
+    pub weight: Option<Expression>,
+    /// Time after which a row counts half; none: no decay.
+    pub half_life: Option<Span>,
+    /// Column that groups rows into one basket (an invoice), for item-to-item.
+    pub basket: Option<ColumnName>,
+    /// Rules at request time, by name: expressions over `customer.*`, `product.*` and `request.*` features
+    /// that must be true for a product to be shown.
+    pub rules: IndexMap<String, RuleSpec>,
+    /// Products bought by this customer within this span are not shown.
+    pub not_bought_within: Option<Span>,
+}
+
+/// One rule of a storefront.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleSpec {
+    /// The expression as written; bound to features by [`crate::definition`] when it is checked.
+    pub expression: String,
+    /// Features of the customer it reads.
+    pub customer: Vec<crate::ids::FeatureName>,
+    /// Features of the product it reads.
+    pub product: Vec<crate::ids::FeatureName>,
+}
+
+/// A plain file with a label column.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TableSpec {
+    /// Training file, relative to the project folder.
+    pub table: String,
+    /// The column to predict.
+    pub label: String,
+    /// The label's value that counts as 1; none: `1`, `true`, `yes`, `won` or the rarer of two.
+    pub positive: Option<String>,
+    /// The column that names the row; carried through, never a feature.
+    pub id: Option<String>,
+    /// A date column for splitting by time; none: split at random by seed.
+    pub time: Option<String>,
+    /// A column whose rows stay on one side of a split.
+    pub group: Option<String>,
+    /// Columns never used.
+    pub ignore: Vec<String>,
+    /// Candidates tried.
+    pub candidates: Vec<Candidate>,
+    /// Share held out for comparing candidates (0 to 0.5).
+    pub holdout: f64,
+}
+
+/// A plain file of interactions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InteractionsSpec {
+    /// Training file, relative to the project folder.
+    pub table: String,
+    /// User column.
+    pub user: String,
+    /// Item column.
+    pub item: String,
+    /// Time column, if there is one.
+    pub time: Option<String>,
+    /// Weight column, if there is one.
+    pub weight: Option<String>,
+    /// Time after which a row counts half.
+    pub half_life: Option<Span>,
+    /// True when items a user already has may be suggested again.
+    pub repeat: bool,
+}

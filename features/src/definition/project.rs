@@ -1,0 +1,99 @@
+//! The checked project: what a project file means once nothing in it can be wrong.
+
+use std::path::PathBuf;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use crate::definition::model::ModelSpec;
+use crate::definition::source::Source;
+use crate::definition::view::View;
+use crate::ids::{
+    ColumnName, EntityName, FeatureName, FeatureSetName, ModelName, ReferenceName, SourceName, ViewName,
+};
+use crate::value::ValueType;
+
+/// A whole project: one folder, one `scorehouse.toml`.
+#[derive(Debug, Clone)]
+pub struct Project {
+    /// The project's name.
+    pub name: String,
+    /// The folder that holds the project file; relative paths start here.
+    pub root: PathBuf,
+    /// Seed of everything random in training.
+    pub seed: u64,
+    /// Where state lives: history, online log, registry, artifacts.
+    pub state: PathBuf,
+    /// Entities by name, in the order of the file.
+    pub entities: IndexMap<EntityName, Entity>,
+    /// Sources by name.
+    pub sources: IndexMap<SourceName, Source>,
+    /// Views by name, ordered so that a derived view comes after the views it reads.
+    pub views: IndexMap<ViewName, View>,
+    /// Feature sets by name.
+    pub feature_sets: IndexMap<FeatureSetName, FeatureSet>,
+    /// Models by name.
+    pub models: IndexMap<ModelName, ModelSpec>,
+    /// Limits and addresses.
+    pub settings: Settings,
+}
+
+/// A kind of thing that has a key and features.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entity {
+    /// Its name.
+    pub name: EntityName,
+    /// The column that holds its key in sources, unless a view says otherwise.
+    pub key: ColumnName,
+    /// Other entities it refers to.
+    pub references: IndexMap<ReferenceName, Reference>,
+    /// What it is, for readers.
+    pub description: Option<String>,
+}
+
+/// How one entity finds another: the key stands in one of its own features, as of the time asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reference {
+    /// The entity referred to.
+    pub target: EntityName,
+    /// The text feature (of a latest view of the referring entity) that holds the key.
+    pub key: FeatureName,
+}
+
+/// The ordered features that a model reads.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FeatureSet {
+    /// Its name.
+    pub name: FeatureSetName,
+    /// The entity scored.
+    pub entity: EntityName,
+    /// The features in the order of the model's input row, globs expanded.
+    pub features: Vec<FeatureField>,
+    /// BLAKE3 of everything that decides these features' values (views, sources, references,
+    /// expressions), as 64 hex digits. Two projects with the same hash compute the same values.
+    pub hash: String,
+}
+
+/// One feature of a feature set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeatureField {
+    /// Its full name.
+    pub name: FeatureName,
+    /// Its type.
+    pub value_type: ValueType,
+    /// Its template in words, with `{value}`, for reasons.
+    pub words: Option<String>,
+}
+
+/// Limits and addresses, each with a default.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Bytes that a point-in-time join may hold before it spills.
+    pub memory_limit: usize,
+    /// Worker threads for joins and training; 0 means one per core.
+    pub threads: usize,
+    /// Address the server listens on.
+    pub listen: String,
+    /// Largest request body in bytes.
+    pub body_limit: usize,
+}

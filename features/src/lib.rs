@@ -1,0 +1,10 @@
+//! What do we know about this entity at this time?
+//!
+//! In the order of one fact's way: names ([`ids`]), moments ([`time`]) and values ([`value`]); what a
+//! project declares ([`definition`], with [`expression`]s).
+
+pub mod definition;
+pub mod expression;
+pub mod ids;
+pub mod time;
+pub mod value;
