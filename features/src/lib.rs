@@ -4,7 +4,11 @@
 //! project declares ([`definition`], with [`expression`]s).
 
 pub mod definition;
+pub mod error;
 pub mod expression;
 pub mod ids;
+pub mod nearest;
 pub mod time;
 pub mod value;
+
+pub use error::{Fault, FeatureError};

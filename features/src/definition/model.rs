@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::expression::Expression;
-use crate::ids::{ColumnName, FeatureSetName, ModelName, SourceName};
+use crate::ids::{ColumnName, EntityName, FeatureName, FeatureSetName, LocalName, ModelName, SourceName};
 use crate::time::{Span, Timestamp};
 
 /// A declared model.
@@ -118,6 +118,10 @@ pub struct UpsellSpec {
     pub source: SourceName,
     /// Which rows count.
     pub filter: Option<Expression>,
+    /// The entity that buys; rules read its features as `customer.view.feature`.
+    pub user_entity: Option<EntityName>,
+    /// The entity that is sold; rules read its features as `product.view.feature`.
+    pub item_entity: Option<EntityName>,
     /// Column of the customer's key.
     pub user: ColumnName,
     /// Column of the product's key.
@@ -128,22 +132,35 @@ pub struct UpsellSpec {
     pub half_life: Option<Span>,
     /// Column that groups rows into one basket (an invoice), for item-to-item.
     pub basket: Option<ColumnName>,
-    /// Rules at request time, by name: expressions over `customer.*`, `product.*` and `request.*` features
-    /// that must be true for a product to be shown.
+    /// Rules at request time, by name; all must be true for a product to be shown.
     pub rules: IndexMap<String, RuleSpec>,
     /// Products bought by this customer within this span are not shown.
     pub not_bought_within: Option<Span>,
 }
 
 /// One rule of a storefront.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct RuleSpec {
-    /// The expression as written; bound to features by [`crate::definition`] when it is checked.
-    pub expression: String,
-    /// Features of the customer it reads.
-    pub customer: Vec<crate::ids::FeatureName>,
-    /// Features of the product it reads.
-    pub product: Vec<crate::ids::FeatureName>,
+    /// True for a product that may be shown; its input i is `inputs[i]`. No value counts as not true.
+    pub expression: Expression,
+    /// What it reads.
+    pub inputs: Vec<RuleInput>,
+    /// What the rule asks for, for readers of an answer.
+    pub words: Option<String>,
+}
+
+/// One input of a storefront's rule.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RuleInput {
+    /// A feature of the customer (`customer.view.feature`).
+    Customer(FeatureName),
+    /// A feature of the product (`product.view.feature`).
+    Product(FeatureName),
+    /// A field that the request brings (`request.field`).
+    Request(LocalName),
+    /// The product's key (`item`).
+    Item,
 }
 
 /// A plain file with a label column.

@@ -9,7 +9,8 @@ use crate::definition::model::ModelSpec;
 use crate::definition::source::Source;
 use crate::definition::view::View;
 use crate::ids::{
-    ColumnName, EntityName, FeatureName, FeatureSetName, ModelName, ReferenceName, SourceName, ViewName,
+    ColumnName, EntityName, FeatureName, FeatureSetName, LocalName, ModelName, ReferenceName, SourceName,
+    ViewName,
 };
 use crate::value::ValueType;
 
@@ -30,6 +31,9 @@ pub struct Project {
     pub sources: IndexMap<SourceName, Source>,
     /// Views by name, ordered so that a derived view comes after the views it reads.
     pub views: IndexMap<ViewName, View>,
+    /// Fields that only a request can bring (`request.field`), with their types; one type per name in the
+    /// whole project.
+    pub request_fields: IndexMap<LocalName, ValueType>,
     /// Feature sets by name.
     pub feature_sets: IndexMap<FeatureSetName, FeatureSet>,
     /// Models by name.
