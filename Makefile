@@ -1,0 +1,68 @@
+# Two commands are all the set-up there is: `make demo` and `make test`.
+# Everything they need beyond Rust, Python 3 and a C compiler is installed by this file, into .venv and target/.
+
+SHELL := /bin/bash
+CARGO ?= cargo
+PYTHON ?= python3
+VENV ?= .venv
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+BIN := $(TARGET)/debug/scorehouse
+ONNX_DIR := $(VENV)/onnxruntime
+ONNX_LIB := $(ONNX_DIR)/libonnxruntime.so.1.31.1
+
+export SCOREHOUSE_PYTHON := $(abspath $(VENV))/bin/python
+export ORT_DYLIB_PATH := $(abspath $(ONNX_LIB))
+
+.PHONY: help demo demo-fresh build test lint unit docs notebooks python onnx bench release clean-demo tools
+
+help: ## List what can be made
+	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+tools:
+	@bash .ci/tools.sh
+
+build: tools ## Build the one binary
+	$(CARGO) build --locked -p scorehouse
+
+demo: build ## Simulate, ingest, train three models, serve on http://127.0.0.1:8080 (Ctrl-C stops it)
+	@exec $(BIN) demo --folder demo/run --orders demo/data --definitions demo/project $(DEMO_ARGS)
+
+demo-fresh: clean-demo demo ## The same from nothing, dates moved to today
+
+clean-demo: ## Forget the demo's exports, history and models
+	rm -rf demo/run
+
+test: tools python onnx ## Everything that decides whether a change is good
+	@bash .ci/test.sh
+
+lint: ## Formatting and lints only
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+
+unit: ## Tests of the lower crates only (no DataFusion, no server): seconds when warm
+	$(CARGO) nextest run --locked -p scorehouse-features -p scorehouse-models -p scorehouse-training
+
+docs: ## API documentation into target/doc
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
+
+python: $(VENV)/.ready
+
+$(VENV)/.ready: notebooks/requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r notebooks/requirements.txt
+	@touch $@
+
+onnx: $(ONNX_LIB) ## Fetch the pinned ONNX Runtime library (optional at run time)
+
+$(ONNX_LIB): models/onnxruntime/fetch.py
+	$(PYTHON) models/onnxruntime/fetch.py $(ONNX_DIR)
+	@touch $@
+
+notebooks: python build ## Execute the notebooks against a fresh server
+	$(CARGO) nextest run --locked -p scorehouse-tests notebook
+
+release: tools ## The fastest binary, in target/release
+	$(CARGO) build --locked --release -p scorehouse
+
+bench: release ## Measure against the peers, in one run, and print the table
+	@bash tests/bench/run.sh
