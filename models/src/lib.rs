@@ -1,1 +1,28 @@
+//! What is a model here?
 //!
+//! In the order of one score's way: what a model reads and answers ([`signature`]), how values become
+//! numbers ([`encoder`]), what computes ([`predictor`]), what its number means ([`calibration`]), why it
+//! came out so ([`reason`]), all of it in one frozen file ([`artifact`]), scored ([`score`]), and kept,
+//! named and moved ([`registry`]).
+
+pub mod artifact;
+pub mod calibration;
+pub mod encoder;
+pub mod error;
+pub mod ids;
+pub mod predictor;
+pub mod reason;
+pub mod registry;
+pub mod score;
+pub mod signature;
+
+pub use artifact::{Artifact, Golden};
+pub use calibration::Calibration;
+pub use encoder::{EncodedColumn, Encoder, Scaling, Transform};
+pub use error::ModelError;
+pub use ids::{AliasName, ArtifactDigest, ModelVersion, Probability};
+pub use predictor::{Average, Forest, ForestBuilder, Linear, Onnx, Predictor, Scale, Term};
+pub use reason::Reason;
+pub use registry::{Registry, SqliteRegistry};
+pub use score::{Score, ScoringModel, Scratch};
+pub use signature::{FeatureSetRef, InputField, Output, Signature};

@@ -1,0 +1,215 @@
+//! A frozen model in one file: signature, encoder, predictor, calibration, and samples that must score as
+//! they did when it was made.
+//!
+//! The same model always gives the same bytes, so that the digest names it. How the bytes are laid out is told
+//! in `docs/decisions/artifact-format.md`.
+
+mod format;
+mod golden;
+mod sections;
+mod tensors;
+
+use serde::{Deserialize, Serialize};
+
+use scorehouse_features::time::Timestamp;
+use scorehouse_features::value::Value;
+
+pub use format::FORMAT;
+pub use golden::Golden;
+pub use sections::{SectionKind, Sections};
+pub use tensors::Tensors;
+
+use crate::calibration::Calibration;
+use crate::encoder::Encoder;
+use crate::error::ModelError;
+use crate::ids::ArtifactDigest;
+use crate::predictor::{Form, Predictor};
+use crate::score::{ScoringModel, Scratch};
+use crate::signature::{Output, Signature};
+
+/// A frozen model.
+#[derive(Debug, Clone)]
+pub struct Artifact {
+    /// What it reads and answers.
+    pub signature: Signature,
+    /// How values become columns.
+    pub encoder: Encoder,
+    /// What computes the raw score.
+    pub predictor: Predictor,
+    /// What the raw score means.
+    pub calibration: Calibration,
+    /// Samples that must score as recorded, checked whenever the model is loaded.
+    pub golden: Vec<Golden>,
+    /// Anything to know about how it came to be: a JSON object, kept as it is, read by nobody here.
+    pub details: serde_json::Value,
+}
+
+/// The manifest, as JSON in the file.
+#[derive(Debug, Serialize, Deserialize)]
+struct Manifest {
+    signature: Signature,
+    predictor: Form,
+    calibration: Calibration,
+    details: serde_json::Value,
+    sections: Vec<format::SectionEntry>,
+}
+
+const ENCODER: &str = "encoder";
+const GOLDEN: &str = "golden";
+const PREDICTOR: &str = "predictor";
+
+impl Artifact {
+    /// Puts together a model without golden samples.
+    ///
+    /// # Errors
+    /// [`ModelError::Invalid`] when the parts do not fit.
+    pub fn new(
+        signature: Signature,
+        encoder: Encoder,
+        predictor: Predictor,
+        calibration: Calibration,
+    ) -> Result<Self, ModelError> {
+        let details = serde_json::Value::Null;
+        let artifact = Self { signature, encoder, predictor, calibration, golden: Vec::new(), details };
+        artifact.check()?;
+        Ok(artifact)
+    }
+
+    /// Scores these rows now and keeps them as golden samples.
+    ///
+    /// # Errors
+    /// What scoring reports.
+    pub fn with_golden(mut self, rows: &[(Vec<Value>, Timestamp)]) -> Result<Self, ModelError> {
+        let model = ScoringModel::unchecked(&self)?;
+        let mut scratch = Scratch::default();
+        for (values, as_of) in rows {
+            let score = model.score(values, *as_of, 0, &mut scratch)?;
+            let tolerance = Golden::tolerance_of(&self.predictor);
+            self.golden.push(Golden {
+                values: values.clone(),
+                as_of: *as_of,
+                output: score.output,
+                tolerance,
+            });
+        }
+        Ok(self)
+    }
+
+    /// Keeps what was learnt on the way.
+    #[must_use]
+    pub fn with_details(mut self, details: serde_json::Value) -> Self {
+        self.details = details;
+        self
+    }
+
+    /// Checks that the parts fit together.
+    ///
+    /// # Errors
+    /// [`ModelError::Invalid`] naming the part.
+    pub fn check(&self) -> Result<(), ModelError> {
+        self.signature.check()?;
+        self.encoder.check(&self.signature)?;
+        self.calibration.check()?;
+        if self.predictor.width() > self.encoder.width() {
+            let why =
+                format!("it reads {} columns, {} are made", self.predictor.width(), self.encoder.width());
+            return Err(ModelError::invalid("predictor", why));
+        }
+        let items = self.signature.output == Output::Items;
+        if items != matches!(self.predictor, Predictor::Recommender(_)) {
+            let why = format!(
+                "a {} model cannot answer with {}",
+                self.predictor.kind(),
+                self.signature.output.as_str()
+            );
+            return Err(ModelError::invalid("predictor", why));
+        }
+        if self.signature.output != Output::Probability && self.calibration != Calibration::Identity {
+            return Err(ModelError::invalid("calibration", "only probabilities are calibrated"));
+        }
+        self.golden.iter().try_for_each(|sample| self.signature.accept(&sample.values))
+    }
+
+    /// The file's bytes: the same model, the same bytes.
+    ///
+    /// # Errors
+    /// [`ModelError::Invalid`] when the parts do not fit.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, ModelError> {
+        self.check()?;
+        let mut sections = Sections::default();
+        sections.put_json(ENCODER, &self.encoder)?;
+        let predictor = Form::write(&self.predictor, PREDICTOR, &mut sections)?;
+        sections.put_json(GOLDEN, &golden::write(&self.golden))?;
+        let manifest = Manifest {
+            signature: self.signature.clone(),
+            predictor,
+            calibration: self.calibration.clone(),
+            details: self.details.clone(),
+            sections: sections.entries(),
+        };
+        let json =
+            serde_json::to_vec(&manifest).map_err(|e| ModelError::invalid("manifest", e.to_string()))?;
+        Ok(format::write(&json, &sections))
+    }
+
+    /// Reads a file's bytes; every digest is checked, and that the parts fit.
+    ///
+    /// # Errors
+    /// [`ModelError::NotAnArtifact`], [`ModelError::NewerFormat`], [`ModelError::WrongLength`],
+    /// [`ModelError::Tampered`], or [`ModelError::Invalid`] for parts that make no sense.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ModelError> {
+        let (manifest, body) = Self::manifest(bytes)?;
+        let sections = Sections::read(&manifest.sections, body)?;
+        let golden = golden::read(&sections.json::<Vec<golden::Stored>>(GOLDEN)?, &manifest.signature)?;
+        let artifact = Self {
+            encoder: sections.json(ENCODER)?,
+            predictor: manifest.predictor.read(&sections)?,
+            calibration: manifest.calibration,
+            details: manifest.details,
+            signature: manifest.signature,
+            golden,
+        };
+        artifact.check()?;
+        Ok(artifact)
+    }
+
+    fn manifest(bytes: &[u8]) -> Result<(Manifest, &[u8]), ModelError> {
+        let parts = format::read(bytes)?;
+        let manifest = serde_json::from_slice(parts.manifest)
+            .map_err(|e| ModelError::invalid("manifest", e.to_string()))?;
+        Ok((manifest, parts.body))
+    }
+
+    /// Checks the digests and gives the file's own, without building the model.
+    ///
+    /// # Errors
+    /// As [`Artifact::from_bytes`], but for what is wrong inside sections.
+    pub fn verify(bytes: &[u8]) -> Result<ArtifactDigest, ModelError> {
+        let parts = format::read(bytes)?;
+        let (manifest, body) = Self::manifest(bytes)?;
+        Sections::read(&manifest.sections, body)?;
+        Ok(parts.digest)
+    }
+
+    /// Scores every golden sample and compares.
+    ///
+    /// # Errors
+    /// [`ModelError::GoldenMismatch`] for the first that differs, and what scoring reports.
+    pub fn check_golden(&self, model: &ScoringModel) -> Result<(), ModelError> {
+        if self.signature.output == Output::Items {
+            return Ok(());
+        }
+        let mut scratch = Scratch::default();
+        for (sample, golden) in self.golden.iter().enumerate() {
+            let found = model.score(&golden.values, golden.as_of, 0, &mut scratch)?.output;
+            // Written so that NaN is a mismatch.
+            if !((found - golden.output).abs() <= golden.tolerance) {
+                return Err(ModelError::GoldenMismatch { sample, expected: golden.output, found });
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,247 @@
+//! Forests against slow but plain ways to compute the same.
+
+use proptest::prelude::*;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::*;
+use crate::artifact::Sections;
+
+/// A random tree over `width` columns, as deep as `depth`; column 0 is categorical with 8 codes.
+fn random_tree(rng: &mut ChaCha8Rng, width: u32, depth: u32) -> Vec<TreeNode> {
+    let mut nodes = Vec::new();
+    grow(rng, width, depth, &mut nodes);
+    nodes
+}
+
+fn grow(rng: &mut ChaCha8Rng, width: u32, depth: u32, nodes: &mut Vec<TreeNode>) -> u32 {
+    let own = nodes.len() as u32;
+    if depth == 0 || rng.random_range(0..10) == 0 {
+        nodes
+            .push(TreeNode::Leaf { value: rng.random_range(-1.0..1.0), cover: rng.random_range(0.5..100.0) });
+        return own;
+    }
+    nodes.push(TreeNode::Leaf { value: 0.0, cover: 1.0 });
+    let column = rng.random_range(0..width);
+    let rule = if column == 0 {
+        SplitRule::OneOf((0..8).filter(|_| rng.random_range(0..2) == 0).collect())
+    } else {
+        SplitRule::AtMost(rng.random_range(-1.0..1.0))
+    };
+    let missing_left = rng.random_range(0..2) == 0;
+    let left = grow(rng, width, depth - 1, nodes);
+    let right = grow(rng, width, depth - 1, nodes);
+    nodes[own as usize] = TreeNode::Split { column, rule, missing_left, left, right };
+    own
+}
+
+fn random_row(rng: &mut ChaCha8Rng, width: usize) -> Vec<f64> {
+    let mut row: Vec<f64> = (0..width)
+        .map(|_| if rng.random_range(0..6) == 0 { f64::NAN } else { rng.random_range(-1.2..1.2) })
+        .collect();
+    row[0] = [f64::NAN, -1.0, 2.5, 3.0, 7.0, 900.0][rng.random_range(0..6)];
+    row
+}
+
+fn goes_left(node: &TreeNode, row: &[f64]) -> bool {
+    let TreeNode::Split { column, rule, missing_left, .. } = node else { return false };
+    let x = row[*column as usize];
+    match rule {
+        _ if x.is_nan() => *missing_left,
+        SplitRule::AtMost(threshold) => x <= *threshold,
+        SplitRule::OneOf(codes) => codes.iter().any(|code| f64::from(*code) == x),
+    }
+}
+
+fn naive_tree(tree: &[TreeNode], row: &[f64]) -> f64 {
+    let mut at = 0;
+    loop {
+        match &tree[at] {
+            TreeNode::Leaf { value, .. } => return *value,
+            TreeNode::Split { left, right, .. } => {
+                at = if goes_left(&tree[at], row) { *left } else { *right } as usize;
+            }
+        }
+    }
+}
+
+fn cover(tree: &[TreeNode], at: u32) -> f64 {
+    match &tree[at as usize] {
+        TreeNode::Leaf { cover, .. } => *cover,
+        TreeNode::Split { left, right, .. } => cover(tree, *left) + cover(tree, *right),
+    }
+}
+
+/// The tree's expected value when only the columns in `known` are known (algorithm 1 of the paper).
+fn expected(tree: &[TreeNode], at: u32, row: &[f64], known: u32) -> f64 {
+    match &tree[at as usize] {
+        TreeNode::Leaf { value, .. } => *value,
+        TreeNode::Split { column, left, right, .. } if known >> column & 1 == 1 => {
+            let child = if goes_left(&tree[at as usize], row) { *left } else { *right };
+            expected(tree, child, row, known)
+        }
+        TreeNode::Split { left, right, .. } => {
+            let (l, r) = (cover(tree, *left), cover(tree, *right));
+            let sum = l * expected(tree, *left, row, known) + r * expected(tree, *right, row, known);
+            sum / (l + r)
+        }
+    }
+}
+
+/// Shapley values from their definition, over all subsets of columns.
+fn brute_force(tree: &[TreeNode], row: &[f64]) -> Vec<f64> {
+    let width = row.len();
+    let factorial = |n: usize| (1..=n).map(|k| k as f64).product::<f64>();
+    let gain = |i: usize, set: u32| {
+        let size = set.count_ones() as usize;
+        let weight = factorial(size) * factorial(width - size - 1) / factorial(width);
+        weight * (expected(tree, 0, row, set | 1 << i) - expected(tree, 0, row, set))
+    };
+    (0..width).map(|i| (0..1_u32 << width).filter(|s| s >> i & 1 == 0).map(|s| gain(i, s)).sum()).collect()
+}
+
+fn forest_of(trees: &[Vec<TreeNode>], width: usize) -> Forest {
+    let mut builder = ForestBuilder::new(width, 0.25, Scale::LogOdds);
+    trees.iter().for_each(|tree| builder.add(tree).unwrap());
+    builder.finish()
+}
+
+fn assert_close(left: &[f64], right: &[f64], tolerance: f64) {
+    for (l, r) in left.iter().zip(right) {
+        assert!((l - r).abs() <= tolerance, "{left:?}\n{right:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn a_score_is_the_sum_of_the_leaves_reached(seed: u64, trees in 0_usize..20) {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let trees: Vec<_> = (0..trees).map(|_| random_tree(&mut rng, 5, 7)).collect();
+        let forest = forest_of(&trees, 5);
+        for _ in 0..20 {
+            let row = random_row(&mut rng, 5);
+            let plain = trees.iter().fold(0.25, |sum, tree| sum + naive_tree(tree, &row));
+            prop_assert_eq!(forest.raw(&row).to_bits(), plain.to_bits());
+        }
+    }
+
+    #[test]
+    fn a_batch_of_any_size_gives_the_bits_of_single_rows(seed: u64, rows in 0_usize..150, extra in 0_usize..3) {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let trees: Vec<_> = (0..19).map(|_| random_tree(&mut rng, 4, 5)).collect();
+        let forest = forest_of(&trees, 4);
+        let width = 4 + extra;
+        let batch: Vec<f64> = (0..rows).flat_map(|_| random_row(&mut rng, width)).collect();
+        let mut out = vec![0.0; rows];
+        forest.raw_batch(&batch, width, &mut out);
+        for (row, raw) in batch.chunks(width).zip(out) {
+            prop_assert_eq!(raw.to_bits(), forest.raw(row).to_bits());
+        }
+    }
+
+    #[test]
+    fn contributions_are_shapley_values(seed: u64) {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let tree = random_tree(&mut rng, 6, 6);
+        let forest = forest_of(std::slice::from_ref(&tree), 6);
+        let row = random_row(&mut rng, 6);
+        let mut out = vec![0.0; 6];
+        let base = forest.add_contributions(&row, 1.0, &mut out);
+        assert_close(&out, &brute_force(&tree, &row), 1e-12);
+        prop_assert!((base + out.iter().sum::<f64>() - forest.raw(&row)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn long_ways_without_tables_add_up_too(seed: u64) {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let tree = long_tree(&mut rng, 40);
+        let forest = forest_of(&[tree], 40);
+        let row = random_row(&mut rng, 40);
+        let mut out = vec![0.0; 40];
+        let base = forest.add_contributions(&row, 1.0, &mut out);
+        prop_assert!((base + out.iter().sum::<f64>() - forest.raw(&row)).abs() < 1e-10);
+    }
+
+    #[test]
+    fn a_forest_survives_its_section(seed: u64, trees in 0_usize..5) {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let trees: Vec<_> = (0..trees).map(|_| random_tree(&mut rng, 5, 6)).collect();
+        let forest = forest_of(&trees, 5);
+        let mut sections = Sections::default();
+        let header = forest.write("forest", &mut sections).unwrap();
+        let read = Forest::read("forest", &header, &sections).unwrap();
+        prop_assert_eq!(&read.nodes, &forest.nodes);
+        prop_assert_eq!(&read.trees, &forest.trees);
+        let row = random_row(&mut rng, 5);
+        prop_assert_eq!(read.raw(&row).to_bits(), forest.raw(&row).to_bits());
+    }
+}
+
+/// A tree whose every split has a leaf on one side, each asking another column.
+fn long_tree(rng: &mut ChaCha8Rng, length: u32) -> Vec<TreeNode> {
+    let mut nodes = Vec::new();
+    for column in 0..length {
+        let own = nodes.len() as u32;
+        let rule = SplitRule::AtMost(rng.random_range(-1.0..1.0));
+        let missing_left = column % 2 == 0;
+        nodes.push(TreeNode::Split { column, rule, missing_left, left: own + 1, right: own + 2 });
+        nodes.push(TreeNode::Leaf { value: rng.random_range(-1.0..1.0), cover: rng.random_range(1.0..9.0) });
+    }
+    nodes.push(TreeNode::Leaf { value: 0.5, cover: 3.0 });
+    nodes
+}
+
+#[test]
+fn tables_and_working_out_agree() {
+    let mut rng = ChaCha8Rng::seed_from_u64(7);
+    let forest = forest_of(&[random_tree(&mut rng, 9, 9)], 9);
+    let tabulated = Explainer::new(&forest);
+    let mut worked_out = tabulated.clone();
+    worked_out.drop_tables();
+    for _ in 0..50 {
+        let row = random_row(&mut rng, 9);
+        let (mut fast, mut slow) = (vec![0.0; 9], vec![0.0; 9]);
+        tabulated.add(&forest, &row, 1.0, &mut fast);
+        worked_out.add(&forest, &row, 1.0, &mut slow);
+        assert_close(&fast, &slow, 1e-13);
+    }
+}
+
+#[test]
+fn a_row_of_nothing_but_missing_values_is_scored() {
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    let tree = random_tree(&mut rng, 5, 6);
+    let forest = forest_of(std::slice::from_ref(&tree), 5);
+    let row = [f64::NAN; 5];
+    assert_eq!(forest.raw(&row), 0.25 + naive_tree(&tree, &row));
+}
+
+#[test]
+fn arrays_that_are_no_tree_are_refused() {
+    let leaf = || TreeNode::Leaf { value: 1.0, cover: 1.0 };
+    let split = |column, left, right| TreeNode::Split {
+        column,
+        rule: SplitRule::AtMost(0.0),
+        missing_left: true,
+        left,
+        right,
+    };
+    let bad = [
+        vec![],
+        vec![split(0, 1, 1), leaf()],
+        vec![split(0, 0, 1), leaf()],
+        vec![split(0, 1, 9), leaf()],
+        vec![split(7, 1, 2), leaf(), leaf()],
+        vec![leaf(), leaf()],
+        vec![leaf(), split(0, 2, 3), split(0, 1, 3), leaf()],
+        vec![TreeNode::Leaf { value: f64::NAN, cover: 1.0 }],
+        vec![TreeNode::Leaf { value: 1.0, cover: 0.0 }],
+    ];
+    for tree in bad {
+        let mut builder = ForestBuilder::new(2, 0.0, Scale::LogOdds);
+        assert!(builder.add(&tree).is_err(), "{tree:?}");
+        assert!(builder.finish().is_empty());
+    }
+}

@@ -1,0 +1,1 @@
+//! Scoring as callers see it.
