@@ -8,7 +8,9 @@ pub mod error;
 pub mod expression;
 pub mod ids;
 pub mod nearest;
+pub mod online;
 pub mod time;
 pub mod value;
+pub mod view;
 
 pub use error::{Fault, FeatureError};

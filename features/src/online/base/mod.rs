@@ -1,0 +1,143 @@
+//! The base: everything history knows, laid out for reading one entity at a time.
+//!
+//! For each table of the layout, rows stand sorted by key and, within a key, in canonical order, as columns;
+//! only columns that features read are kept. **All** rows of an entity are kept, so that a question about
+//! any past moment is answered exactly; what bounds the size is the sources' own retention.
+//!
+//! A base is built from history by a [`BaseBuilder`], saved as one file and never changed.
+
+mod build;
+mod file;
+mod keys;
+
+use arrow_buffer::ScalarBuffer;
+
+pub use build::{ARRIVAL, AVAILABLE_TIME, BaseBuilder, EVENT_TIME};
+pub(crate) use file::sync_folder;
+
+use crate::online::base::keys::KeyIndex;
+use crate::online::log::Position;
+use crate::view::{ColumnarRows, Columns, Layout, TableId};
+
+/// The rows of all sources that features read, as of one moment in the log.
+#[derive(Debug, Clone)]
+pub struct Base {
+    layout_digest: String,
+    drained: Position,
+    tables: Vec<BaseTable>,
+}
+
+/// One table of the base.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct BaseTable {
+    keys: KeyIndex,
+    /// Rows of key `i` are `starts[i]..starts[i + 1]`.
+    starts: ScalarBuffer<u32>,
+    arrival: ScalarBuffer<i64>,
+    columns: Columns,
+}
+
+impl Base {
+    /// A base without rows, for a project whose history is empty.
+    #[must_use]
+    pub fn empty(layout: &Layout) -> Self {
+        let table = |_| BaseTable { starts: vec![0].into(), ..BaseTable::default() };
+        let tables = layout.tables().iter().map(table).collect();
+        Self { layout_digest: layout.digest().to_owned(), drained: Position::START, tables }
+    }
+
+    /// The digest of the layout it was built for.
+    #[must_use]
+    pub fn layout_digest(&self) -> &str {
+        &self.layout_digest
+    }
+
+    /// The last position of the log whose rows it holds.
+    #[must_use]
+    pub const fn drained(&self) -> Position {
+        self.drained
+    }
+
+    /// Number of rows in all tables; a row counts in each table of its source.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.tables.iter().map(|table| table.arrival.len()).sum()
+    }
+
+    /// True when there is no row.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Number of keys in one table.
+    #[must_use]
+    pub fn key_count(&self, table: TableId) -> usize {
+        self.tables.get(table.0).map_or(0, |table| table.keys.len())
+    }
+
+    /// Bytes held in memory, roughly.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.tables.iter().map(BaseTable::bytes).sum()
+    }
+
+    pub(crate) fn table(&self, table: TableId) -> Option<&BaseTable> {
+        self.tables.get(table.0)
+    }
+}
+
+impl BaseTable {
+    /// The rows of `key`; none for a key it does not hold.
+    pub(crate) fn rows(&self, key: &str) -> ColumnarRows<'_> {
+        let (start, end) = self.range(key);
+        self.columns.rows(start, end)
+    }
+
+    fn range(&self, key: &str) -> (usize, usize) {
+        self.keys.find(key).map_or((0, 0), |at| (self.starts[at] as usize, self.starts[at + 1] as usize))
+    }
+
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.keys.find(key).is_some()
+    }
+
+    /// How many rows of `key` come before a row of this (event time, availability time, arrival).
+    pub(crate) fn before(&self, key: &str, order: (i64, i64, i64)) -> usize {
+        let (start, end) = self.range(key);
+        let earlier = |row: &usize| {
+            (self.columns.event_time[*row], self.columns.available[*row], self.arrival[*row]) < order
+        };
+        let (mut low, mut high) = (start, end);
+        while low < high {
+            let middle = low.midpoint(high);
+            if earlier(&middle) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        low - start
+    }
+
+    /// Up to `limit` keys after `after`, ascending by bytes.
+    pub(crate) fn keys_after(&self, after: Option<&str>, limit: usize) -> impl Iterator<Item = &str> {
+        let start = after.map_or(0, |after| self.keys.first_after(after));
+        (start..self.keys.len().min(start.saturating_add(limit))).map(|at| self.keys.get(at))
+    }
+
+    fn bytes(&self) -> usize {
+        use crate::view::Column;
+        let column = |column: &Column| match column {
+            Column::Bool(values, _) => values.len() / 8,
+            Column::Int(values, _) | Column::Time(values, _) => values.len() * 8,
+            Column::Float(values, _) => values.len() * 8,
+            Column::Coded(codes, words) => {
+                codes.len() * 4 + words.iter().map(|word| word.len() + 40).sum::<usize>()
+            }
+            Column::Text(values) => values.value_data().len() + std::mem::size_of_val(values.value_offsets()),
+        };
+        let columns: usize = self.columns.columns.iter().flatten().map(column).sum();
+        self.keys.bytes() + self.starts.len() * 4 + self.arrival.len() * 24 + columns
+    }
+}

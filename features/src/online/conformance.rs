@@ -1,0 +1,1 @@
+//! What every online store must do; each implementation's tests call [`run`].
