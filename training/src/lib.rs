@@ -1,1 +1,32 @@
+//! How does a model come to be?
 //!
+//! In the order of the work: what training reads ([`history`]) and whom it tells ([`progress`]); rows to
+//! learn from ([`dataset`]); who learns and who is asked ([`split`]); the learners ([`fit`]); from raw scores
+//! to honest probabilities ([`calibrate`]); how good it is ([`metric`]); whether it may go live ([`gate`]); all
+//! of it in order ([`pipeline`]), told on a page ([`report`]). [`train`] is the door; [`score_table`] scores a
+//! plain file with what came out.
+
+pub mod calibrate;
+pub mod dataset;
+pub mod error;
+pub mod fit;
+pub mod gate;
+pub mod history;
+pub mod metric;
+pub mod pipeline;
+pub mod progress;
+pub mod split;
+
+mod score_table;
+mod train;
+mod trained;
+
+pub use dataset::{ColumnNote, Treatment};
+pub use error::TrainingError;
+pub use gate::{Check, Gate};
+pub use history::{History, NoHistory, Snapshots};
+pub use metric::{Estimate, Evaluation};
+pub use progress::{Progress, Silent};
+pub use score_table::{ScoredTable, score_table};
+pub use train::train;
+pub use trained::{CandidateResult, TrainRequest, Trained, TrainingWindow};

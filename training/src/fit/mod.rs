@@ -1,0 +1,2 @@
+//! Learners.
+pub mod boosting;

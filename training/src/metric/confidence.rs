@@ -1,0 +1,152 @@
+//! How sure a metric is: bootstrap intervals, and what perfection would measure on as many rows.
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+
+use crate::metric::calibration::ece;
+use crate::metric::evaluation::Estimate;
+
+/// Rows to measure on.
+#[derive(Debug, Clone, Copy)]
+pub struct Sample<'a> {
+    /// Probabilities.
+    pub probability: &'a [f64],
+    /// Outcomes, 0 or 1.
+    pub label: &'a [f64],
+    /// Rows of one entity share a number and are drawn together.
+    pub group: Option<&'a [u32]>,
+}
+
+/// A metric of probabilities and outcomes.
+pub type MetricFn = fn(&[f64], &[f64]) -> f64;
+
+/// Values on all rows with 95 % percentile-bootstrap intervals (Efron 1979) from `resamples` draws; whole
+/// groups are drawn when there are any. Draws in which a metric is undefined do not count.
+#[must_use]
+pub fn bootstrap(sample: Sample<'_>, metrics: &[MetricFn], resamples: usize, seed: u64) -> Vec<Estimate> {
+    let members = members_of(sample);
+    let draws: Vec<Vec<f64>> = (0..resamples)
+        .into_par_iter()
+        .map(|draw| {
+            let (p, y) = resample(sample, &members, stream(seed, draw as u64));
+            metrics.iter().map(|metric| metric(&p, &y)).collect()
+        })
+        .collect();
+    let estimate = |(index, metric): (usize, &MetricFn)| {
+        let value = metric(sample.probability, sample.label);
+        let mut values: Vec<f64> = draws.iter().map(|draw| draw[index]).filter(|v| v.is_finite()).collect();
+        values.sort_by(f64::total_cmp);
+        let (low, high) = match values.len() {
+            0 => (value, value),
+            _ => (quantile(&values, 0.025), quantile(&values, 0.975)),
+        };
+        Estimate { value, low, high }
+    };
+    metrics.iter().enumerate().map(estimate).collect()
+}
+
+/// The expected calibration error that a perfectly calibrated forecaster with these very probabilities
+/// stays below in 95 of 100 sets of outcomes. Measured error below this says nothing against a model.
+#[must_use]
+pub fn perfect_ece(probability: &[f64], bins: usize, draws: usize, seed: u64) -> f64 {
+    let mut values: Vec<f64> = (0..draws.max(1))
+        .into_par_iter()
+        .map(|draw| {
+            let mut rng = stream(seed ^ 0x5eed_0ece, draw as u64);
+            let outcome = |p: &f64| f64::from(u8::from(rng.random::<f64>() < *p));
+            let label: Vec<f64> = probability.iter().map(outcome).collect();
+            ece(probability, &label, bins)
+        })
+        .collect();
+    values.sort_by(f64::total_cmp);
+    quantile(&values, 0.95)
+}
+
+/// A generator of its own for each draw, so that the order in which threads work does not matter.
+fn stream(seed: u64, draw: u64) -> ChaCha8Rng {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(draw);
+    rng
+}
+
+fn members_of(sample: Sample<'_>) -> Option<Vec<Vec<u32>>> {
+    let groups = sample.group?;
+    let mut index: rustc_hash::FxHashMap<u32, usize> = rustc_hash::FxHashMap::default();
+    let mut members: Vec<Vec<u32>> = Vec::new();
+    for (row, group) in groups.iter().enumerate() {
+        let slot = *index.entry(*group).or_insert_with(|| {
+            members.push(Vec::new());
+            members.len() - 1
+        });
+        members[slot].push(row as u32);
+    }
+    Some(members)
+}
+
+fn resample(
+    sample: Sample<'_>,
+    members: &Option<Vec<Vec<u32>>>,
+    mut rng: ChaCha8Rng,
+) -> (Vec<f64>, Vec<f64>) {
+    let rows = sample.label.len();
+    let (mut p, mut y) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
+    let mut take = |row: usize| {
+        p.push(sample.probability[row]);
+        y.push(sample.label[row]);
+    };
+    match members {
+        None => (0..rows).for_each(|_| take(rng.random_range(0..rows))),
+        Some(groups) => {
+            for _ in 0..groups.len() {
+                groups[rng.random_range(0..groups.len())].iter().for_each(|row| take(*row as usize));
+            }
+        }
+    }
+    (p, y)
+}
+
+/// Linear interpolation between order statistics of ascending values.
+pub(crate) fn quantile(sorted: &[f64], q: f64) -> f64 {
+    let at = q * (sorted.len().saturating_sub(1)) as f64;
+    let (low, high) = (at.floor() as usize, at.ceil() as usize);
+    sorted[low] + (sorted[high] - sorted[low]) * (at - at.floor())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metric::classification::brier;
+
+    #[test]
+    fn a_bootstrap_interval_holds_the_value_and_narrows_with_rows() {
+        let make = |rows: usize| -> (Vec<f64>, Vec<f64>) {
+            (0..rows).map(|i| ((i % 10) as f64 / 10.0, f64::from(u8::from(i % 3 == 0)))).unzip()
+        };
+        let width = |rows| {
+            let (p, y) = make(rows);
+            let e = bootstrap(Sample { probability: &p, label: &y, group: None }, &[brier], 200, 7)[0];
+            assert!(e.low <= e.value && e.value <= e.high);
+            e.high - e.low
+        };
+        assert!(width(4000) < width(200) / 2.0);
+    }
+
+    #[test]
+    fn repeated_rows_of_one_entity_do_not_narrow_a_grouped_interval() {
+        let (p, y): (Vec<f64>, Vec<f64>) =
+            (0..100).map(|i| (f64::from(i) / 100.0, f64::from(u8::from(i % 2 == 0)))).unzip();
+        let once = bootstrap(Sample { probability: &p, label: &y, group: None }, &[brier], 300, 1)[0];
+        let (p10, y10) = (p.repeat(10), y.repeat(10));
+        let groups: Vec<u32> = (0..1000).map(|row| row % 100).collect();
+        let grouped =
+            bootstrap(Sample { probability: &p10, label: &y10, group: Some(&groups) }, &[brier], 300, 1)[0];
+        assert!((grouped.high - grouped.low) > 0.8 * (once.high - once.low));
+    }
+
+    #[test]
+    fn perfection_measures_more_error_on_fewer_rows() {
+        let p: Vec<f64> = (0..2000).map(|i| f64::from(i) / 2000.0).collect();
+        assert!(perfect_ece(&p, 15, 100, 3) < perfect_ece(&p[..200], 15, 100, 3));
+    }
+}

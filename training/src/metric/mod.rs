@@ -1,0 +1,11 @@
+//! How good a model is, with how sure we are of it.
+
+mod calibration;
+mod classification;
+mod confidence;
+mod evaluation;
+
+pub use calibration::{CalibrationBin, CalibrationFit, calibration_bins, calibration_fit, ece};
+pub use classification::{LiftBin, RocPoint, auc, brier, lift_bins, log_loss, roc_points};
+pub use confidence::{bootstrap, perfect_ece};
+pub use evaluation::{Curves, Estimate, Evaluation, Scored, evaluate};
