@@ -1,27 +1,31 @@
-//! Items for a user, from interactions.
+//! Products for a customer: what might this one want next?
+//!
+//! A [`Recommender`] reads a customer's past as a [`profile`](Strength::profile), lets its
+//! [`Component`]s score every item, brings each to unit size, adds them up by weight and multiplies by a power
+//! of the item's recent popularity. Every component is linear in the past, or solved so that it can be
+//! written as a sum over it, so "because you bought …" is exact: the contributions add up to the score.
 
-use crate::artifact::Sections;
-use crate::error::ModelError;
+mod answer;
+mod blend;
+mod factors;
+mod histories;
+mod names;
+mod neighbours;
+mod order;
+mod parts;
+mod profile;
+mod query;
+mod sections;
 
-/// A recommender; its parts are still to come.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Recommender {}
+pub use answer::{Recommender, Scratch};
+pub use blend::{Component, Learnt, Reads, root_mean_square};
+pub use factors::{Factors, Fold, dot};
+pub use histories::Histories;
+pub use names::Names;
+pub use neighbours::Neighbours;
+pub use parts::Parts;
+pub use profile::{Evidence, LONGEST_PROFILE, Past, Strength, WeightScale, together};
+pub use query::{Because, Interaction, Query, Recommended, Repeat};
 
-impl Recommender {
-    /// Writes its parts into sections whose names begin with `prefix`.
-    ///
-    /// # Errors
-    /// What writing a section reports.
-    pub fn write(&self, prefix: &str, sections: &mut Sections) -> Result<(), ModelError> {
-        sections.put_json(prefix, &serde_json::json!({}))
-    }
-
-    /// Reads back what [`Recommender::write`] wrote.
-    ///
-    /// # Errors
-    /// [`ModelError::Invalid`] for sections that are missing or malformed.
-    pub fn read(prefix: &str, sections: &Sections) -> Result<Self, ModelError> {
-        sections.json::<serde_json::Value>(prefix)?;
-        Ok(Self {})
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,295 @@
+//! Factor models: the past becomes a short vector, an item's score is its product with the item's own.
+
+use serde::{Deserialize, Serialize};
+
+use super::profile::Evidence;
+use crate::error::ModelError;
+
+/// How a profile becomes a vector.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fold {
+    /// The strengths times the items' input vectors, added up: a graph filter or any low-rank item-to-item
+    /// matrix.
+    Sum,
+    /// The ridge regression that implicit alternating least squares solves for one user (Hu, Koren, Volinsky
+    /// 2008, with the frequency-scaled regularisation of Rendle et al. 2021).
+    Ridge {
+        /// Weight of the items the user has not interacted with.
+        unobserved: f32,
+        /// Regularisation, before scaling.
+        regularisation: f32,
+        /// Power of the user's frequency that scales it (0: none, 1: by frequency).
+        exponent: f32,
+    },
+}
+
+/// Vectors of all items, row by row without gaps, so that one scan reads memory once and in order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Factors {
+    pub(super) width: usize,
+    pub(super) fold: Fold,
+    /// What an item of the past adds to the vector; empty when it is the same as `output`.
+    pub(super) input: Vec<f32>,
+    /// What an item's score is the product with.
+    pub(super) output: Vec<f32>,
+    /// `outputᵀ output`, for [`Fold::Ridge`]; empty otherwise.
+    pub(super) gram: Vec<f32>,
+}
+
+/// The vector of one profile, and for a ridge the factorised system behind it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Folded {
+    vector: Vec<f32>,
+    /// Lower Cholesky factor, row by row; empty for a sum.
+    cholesky: Vec<f64>,
+}
+
+impl Factors {
+    /// Takes over vectors of `width` numbers for each of `items` items; `input` may be empty, then it is
+    /// `output`.
+    ///
+    /// # Errors
+    /// [`ModelError::Invalid`] when lengths do not fit, a number is not finite, or a ridge has a
+    /// regularisation that is not positive.
+    pub fn new(
+        items: usize,
+        width: usize,
+        fold: Fold,
+        input: Vec<f32>,
+        output: Vec<f32>,
+    ) -> Result<Self, ModelError> {
+        let gram = if matches!(fold, Fold::Ridge { .. }) { self_product(&output, width) } else { Vec::new() };
+        Self { width, fold, input, output, gram }.checked(items)
+    }
+
+    /// Checks that everything fits together for `items` items.
+    pub(super) fn checked(self, items: usize) -> Result<Self, ModelError> {
+        let bad = |reason: &str| Err(ModelError::invalid("recommender", format!("factors: {reason}")));
+        let Self { width, fold, input, output, gram } = &self;
+        let width = *width;
+        let Some(size) = items.checked_mul(width) else { return bad("too many") };
+        if width == 0 || output.len() != size || !(input.is_empty() || input.len() == size) {
+            return bad("lengths differ");
+        }
+        if input.iter().chain(output).chain(gram).any(|v| !v.is_finite()) {
+            return bad("a number is not finite");
+        }
+        let mut gram_size = 0;
+        if let Fold::Ridge { unobserved, regularisation, exponent } = *fold {
+            let sound = regularisation.is_finite() && regularisation > 0.0 && exponent.is_finite();
+            if !(sound && unobserved.is_finite() && unobserved >= 0.0) {
+                return bad("a ridge needs a positive regularisation");
+            }
+            gram_size = width * width;
+        }
+        if gram.len() != gram_size {
+            return bad("lengths differ");
+        }
+        Ok(self)
+    }
+
+    fn input_of(&self, item: u32) -> &[f32] {
+        row(if self.input.is_empty() { &self.output } else { &self.input }, item, self.width)
+    }
+
+    fn items(&self) -> usize {
+        self.output.len() / self.width
+    }
+
+    /// The vector that `profile` makes.
+    pub(super) fn fold(&self, profile: &[Evidence]) -> Folded {
+        let mut vector = vec![0.0f32; self.width];
+        for evidence in profile {
+            for (sum, v) in vector.iter_mut().zip(self.input_of(evidence.item)) {
+                *sum += evidence.strength * v;
+            }
+        }
+        let Fold::Ridge { unobserved, regularisation, exponent } = self.fold else {
+            return Folded { vector, cholesky: Vec::new() };
+        };
+        let frequency = profile.len() as f64 + f64::from(unobserved) * self.items() as f64;
+        let ridge = f64::from(regularisation) * frequency.powf(f64::from(exponent));
+        let cholesky = self.system(profile, f64::from(unobserved), ridge);
+        let solved = solve(&cholesky, vector.iter().map(|v| f64::from(*v)).collect());
+        Folded { vector: solved.into_iter().map(|v| v as f32).collect(), cholesky }
+    }
+
+    /// Factorises `unobserved · gram + Σ strength · v vᵀ + ridge · I`.
+    fn system(&self, profile: &[Evidence], unobserved: f64, ridge: f64) -> Vec<f64> {
+        let width = self.width;
+        let mut system: Vec<f64> = self.gram.iter().map(|g| unobserved * f64::from(*g)).collect();
+        for evidence in profile {
+            let v = self.input_of(evidence.item);
+            for (row, a) in v.iter().enumerate() {
+                let scaled = f64::from(evidence.strength * a);
+                for (sum, b) in system[row * width..=row * width + row].iter_mut().zip(v) {
+                    *sum += scaled * f64::from(*b);
+                }
+            }
+        }
+        for row in 0..width {
+            system[row * width + row] += ridge;
+        }
+        cholesky(&mut system, width);
+        system
+    }
+
+    /// Adds the scores of all items to `scores`.
+    pub(super) fn score(&self, folded: &Folded, scores: &mut [f32]) {
+        for (score, vector) in scores.iter_mut().zip(self.output.chunks_exact(self.width)) {
+            *score += dot(&folded.vector, vector);
+        }
+    }
+
+    /// What each item of `profile` adds to the score of `target`.
+    pub(super) fn contributions(&self, folded: &Folded, profile: &[Evidence], target: u32) -> Vec<f32> {
+        let towards = row(&self.output, target, self.width);
+        let towards: Vec<f32> = if folded.cholesky.is_empty() {
+            towards.to_vec()
+        } else {
+            let right = towards.iter().map(|v| f64::from(*v)).collect();
+            solve(&folded.cholesky, right).into_iter().map(|v| v as f32).collect()
+        };
+        profile.iter().map(|e| e.strength * dot(&towards, self.input_of(e.item))).collect()
+    }
+}
+
+fn row(matrix: &[f32], number: u32, width: usize) -> &[f32] {
+    &matrix[number as usize * width..(number as usize + 1) * width]
+}
+
+/// The product of two vectors of one length, in sixteen running sums that the compiler keeps in registers.
+#[must_use]
+pub fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut sums = [0.0f32; 16];
+    let (a_whole, a_rest) = a.as_chunks::<16>();
+    let (b_whole, b_rest) = b.as_chunks::<16>();
+    for (a, b) in a_whole.iter().zip(b_whole) {
+        for lane in 0..16 {
+            sums[lane] += a[lane] * b[lane];
+        }
+    }
+    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
+    sums.iter().sum::<f32>() + rest
+}
+
+/// `matrixᵀ matrix` of a matrix with rows of `width` numbers, summed in double precision in row order.
+fn self_product(matrix: &[f32], width: usize) -> Vec<f32> {
+    let mut sums = vec![0.0f64; width * width];
+    if width == 0 {
+        return Vec::new();
+    }
+    for vector in matrix.chunks_exact(width) {
+        for (a, sums) in vector.iter().zip(sums.chunks_exact_mut(width)) {
+            for (sum, b) in sums.iter_mut().zip(vector) {
+                *sum += f64::from(*a) * f64::from(*b);
+            }
+        }
+    }
+    sums.into_iter().map(|v| v as f32).collect()
+}
+
+/// Replaces the lower triangle of a positive definite matrix by its Cholesky factor.
+fn cholesky(matrix: &mut [f64], width: usize) {
+    for column in 0..width {
+        for line in column..width {
+            let (above, below) = matrix.split_at_mut(line * width);
+            let this = &mut below[..width];
+            let sum = if line == column {
+                this[column] - this[..column].iter().map(|v| v * v).sum::<f64>()
+            } else {
+                let other = &above[column * width..column * width + column];
+                this[column] - dot_wide(&this[..column], other)
+            };
+            this[column] = if line == column {
+                // Rounding may push a pivot to zero or below; the smallest sensible one keeps the solution finite.
+                sum.max(1e-12).sqrt()
+            } else {
+                sum / above[column * width + column]
+            };
+        }
+    }
+}
+
+fn dot_wide(a: &[f64], b: &[f64]) -> f64 {
+    let mut sums = [0.0f64; 8];
+    let (a_whole, a_rest) = a.as_chunks::<8>();
+    let (b_whole, b_rest) = b.as_chunks::<8>();
+    for (a, b) in a_whole.iter().zip(b_whole) {
+        for lane in 0..8 {
+            sums[lane] += a[lane] * b[lane];
+        }
+    }
+    sums.iter().sum::<f64>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f64>()
+}
+
+/// Solves `L Lᵀ x = right`.
+fn solve(cholesky: &[f64], mut right: Vec<f64>) -> Vec<f64> {
+    let width = right.len();
+    for line in 0..width {
+        let done = dot_wide(&cholesky[line * width..line * width + line], &right[..line]);
+        right[line] = (right[line] - done) / cholesky[line * width + line];
+    }
+    for line in (0..width).rev() {
+        right[line] /= cholesky[line * width + line];
+        let value = right[line];
+        for (r, l) in right[..line].iter_mut().zip(&cholesky[line * width..]) {
+            *r -= l * value;
+        }
+    }
+    right
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn vectors(items: usize, width: usize) -> Vec<f32> {
+        (0..items * width).map(|n| ((n * 7919 + 13) % 101) as f32 / 101.0 - 0.4).collect()
+    }
+
+    #[test]
+    fn contributions_of_a_ridge_add_up_to_its_scores() {
+        let fold = Fold::Ridge { unobserved: 0.1, regularisation: 0.05, exponent: 0.5 };
+        let factors = Factors::new(30, 20, fold, Vec::new(), vectors(30, 20)).unwrap();
+        let profile: Vec<Evidence> =
+            [1, 7, 22].iter().map(|i| Evidence { item: *i, strength: 0.3 + *i as f32 / 30.0 }).collect();
+        let folded = factors.fold(&profile);
+        let mut scores = vec![0.0; 30];
+        factors.score(&folded, &mut scores);
+        for (target, score) in scores.iter().enumerate() {
+            let sum: f32 = factors.contributions(&folded, &profile, target as u32).iter().sum();
+            assert!((score - sum).abs() < 1e-4, "{score} {sum}");
+        }
+        // The ridge pulls the scores of the past towards 1 and leaves others nearer to 0.
+        assert!(scores[7] > scores[3]);
+    }
+
+    #[test]
+    fn the_solution_of_a_system_satisfies_it() {
+        let width = 5;
+        let a = vectors(9, width);
+        let mut system: Vec<f64> = self_product(&a, width).iter().map(|v| f64::from(*v)).collect();
+        for i in 0..width {
+            system[i * width + i] += 0.5;
+        }
+        let full = system.clone();
+        cholesky(&mut system, width);
+        let x = solve(&system, vec![1.0, 2.0, 3.0, 4.0, 5.0]);
+        for line in 0..width {
+            let got: f64 = (0..width).map(|k| full[line * width + k] * x[k]).sum();
+            assert!((got - (line + 1) as f64).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn factors_that_do_not_fit_are_refused() {
+        assert!(Factors::new(3, 2, Fold::Sum, Vec::new(), vec![0.0; 5]).is_err());
+        assert!(Factors::new(3, 2, Fold::Sum, vec![0.0; 5], vec![0.0; 6]).is_err());
+        assert!(Factors::new(3, 0, Fold::Sum, Vec::new(), Vec::new()).is_err());
+        assert!(Factors::new(1, 2, Fold::Sum, Vec::new(), vec![0.0, f32::NAN]).is_err());
+        let fold = Fold::Ridge { unobserved: 0.1, regularisation: 0.0, exponent: 0.5 };
+        assert!(Factors::new(1, 2, fold, Vec::new(), vec![0.0, 1.0]).is_err());
+    }
+}
