@@ -37,6 +37,18 @@ impl Moment {
         (self.0 - earlier.0) as f64 / DAY as f64
     }
 
+    /// The same day, between 8 and 18 o'clock: when people in offices do what the simulation let them do at any hour.
+    /// Keeps the order of any two moments.
+    pub const fn in_office_hours(self) -> Self {
+        let second = self.0.rem_euclid(DAY);
+        Self(self.0 - second + DAY / 3 + second * 10 / 24)
+    }
+
+    /// Midnight at which its day begins.
+    pub const fn start_of_day(self) -> Self {
+        Self(self.0 - self.0.rem_euclid(DAY))
+    }
+
     /// The day it falls on.
     pub fn day(self) -> Date {
         self.date_time().date()
@@ -68,6 +80,14 @@ impl std::fmt::Display for Moment {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn office_hours_keep_the_day_and_the_order() {
+        let night = Moment::parse("2011-12-09 03:00:00").unwrap();
+        assert_eq!(night.in_office_hours().to_string(), "2011-12-09 09:15:00");
+        assert!(night.in_office_hours() < night.plus_days(0.1).in_office_hours());
+        assert_eq!(night.plus_days(0.87).in_office_hours().to_string(), "2011-12-09 17:57:00");
+    }
 
     #[test]
     fn a_moment_is_written_as_it_was_read() {

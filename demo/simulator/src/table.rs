@@ -41,7 +41,8 @@ impl fmt::Display for Cell<'_> {
             }
             Self::Text(text) => f.write_str(text),
             Self::Int(number) => write!(f, "{number}"),
-            Self::Money(pounds) => write!(f, "{pounds:.2}"),
+            // Adding zero turns a negative zero, such as an empty sum, into a plain one.
+            Self::Money(pounds) => write!(f, "{:.2}", pounds + 0.0),
             Self::Fine(number) => write!(f, "{number:.6}"),
             Self::When(at) => write!(f, "{at}"),
             Self::Nothing => Ok(()),

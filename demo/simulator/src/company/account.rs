@@ -99,7 +99,8 @@ impl Account {
         let mut draw = Draw::new(period.seed, "prospect", key);
         let country = PROSPECTS[draw.weighted(&PROSPECTS.map(|(_, weight)| weight))].0;
         let segment = draw.weighted(&super::place::segment_weights(20));
-        let met = period.start.plus_days(draw.unit() * (period.now.days_since(period.start) - 30.0));
+        let days = period.now.days_since(period.start) - 30.0;
+        let met = period.start.plus_days(draw.unit() * days).in_office_hours();
         Self::new(number, key, segment, country, met, team, period)
     }
 
@@ -115,7 +116,7 @@ impl Account {
         let mut draw = Draw::new(period.seed, "account", key);
         let id = format!("ACC-{number:06}");
         let region = Region::of(country);
-        let created = first.plus_days(-draw.exponential(12.0));
+        let created = first.plus_days(-draw.exponential(12.0)).in_office_hours().min(first);
         let contacts =
             contact::simulate(&mut Draw::new(period.seed, "contacts", key), &id, created, period.now);
         Self {

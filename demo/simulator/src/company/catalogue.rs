@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 
 use super::place::{REGIONS, Region, SEGMENTS, segment_weights};
 use crate::draw::Draw;
-use crate::moment::{DAY, Moment};
+use crate::moment::Moment;
 use crate::orders::{Line, Orders, PurchaseHistory, is_cancellation, is_product};
 use crate::table::{Cell, Dirt, Table};
 
@@ -114,7 +114,7 @@ impl Catalogue {
             let supplier = format!("Supplier {:02}", draw.whole(1, 40));
             let cost = product.price * (0.35 + 0.3 * draw.unit());
             let pack = *draw.pick(&[1_i64, 1, 1, 6, 6, 12, 24]);
-            let listed = Moment(product.sold.0.0 - product.sold.0.0.rem_euclid(DAY));
+            let listed = product.sold.0.start_of_day();
             let given_up = product.sold.1.plus_days(90.0);
             for (at, status) in [(listed, "listed"), (given_up, "given up")] {
                 let row = [
@@ -141,7 +141,7 @@ impl Catalogue {
         let mut table = Table::new("price_lists", header, Dirt { repeated: 0.001, malformed: 2 });
         for (number, product) in self.products.iter().enumerate() {
             let mut draw = Draw::new(seed, "price", number as u64);
-            let (mut at, mut level) = (Moment(product.sold.0.0 - product.sold.0.0.rem_euclid(DAY)), 0.97);
+            let (mut at, mut level) = (product.sold.0.start_of_day(), 0.97);
             while at < now && at <= product.sold.1.plus_days(90.0) {
                 for (list, share) in PRICE_LISTS {
                     let price = Cell::Money((product.price * share * level).max(0.01));
@@ -159,7 +159,7 @@ impl Catalogue {
         let header = &["product_id", "valid_from", "regions", "segments"];
         let mut table = Table::new("entitlements", header, Dirt::default());
         for product in &self.products {
-            let at = Moment(product.sold.0.0 - product.sold.0.0.rem_euclid(DAY));
+            let at = product.sold.0.start_of_day();
             let regions: Vec<&str> =
                 REGIONS.iter().filter(|r| product.regions & r.bit() != 0).map(|r| r.name()).collect();
             let segments = SEGMENTS.iter().enumerate().filter(|(bit, _)| product.segments & (1 << bit) != 0);
@@ -187,7 +187,7 @@ impl Seen {
         self.prices.push(line.price);
         self.regions |= Region::of(Orders::text(&orders.countries, line.country)).bit();
         self.segments |= segment.map_or(0, |segment| 1 << segment);
-        let day = Moment(line.at.0 - line.at.0.rem_euclid(DAY));
+        let day = line.at.start_of_day();
         match self.sales.last_mut() {
             Some((last, units)) if *last == day => *units += line.quantity,
             _ => self.sales.push((day, line.quantity)),

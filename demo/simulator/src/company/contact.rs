@@ -30,7 +30,7 @@ pub fn simulate(draw: &mut Draw, account: &str, from: Moment, now: Moment) -> Ve
     let person = |(number, known): (usize, Moment)| Contact {
         id: format!("{}-{}", account.replace("ACC", "CON"), number + 1),
         role: draw.weighted(&[5.0, 3.0, 2.0, 1.0, 1.5]),
-        known,
+        known: known.in_office_hours().max(from),
         name: person(draw),
     };
     numbered.into_iter().map(person).collect()

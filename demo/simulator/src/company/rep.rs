@@ -33,22 +33,25 @@ pub fn team(seed: u64, copy: u32, start: Moment) -> Vec<Rep> {
         Rep {
             id: format!("R{number:03}"),
             region,
-            skill: draw.normal(0.0, 0.35),
+            skill: draw.normal(0.0, 0.4),
             optimism: draw.log_normal(1.1, 0.25),
             name: person(&mut draw),
             hired: start.plus_days(-30.0 - draw.exponential(900.0)),
         }
     };
-    regions.enumerate().map(rep).collect()
+    let mut team: Vec<Rep> = regions.enumerate().map(rep).collect();
+    for (region, size) in TEAM {
+        // Some reps are better than others, but no team: the share of deals won must not hang on the seed.
+        let sum: f64 = team.iter().filter(|rep| rep.region == region).map(|rep| rep.skill).sum();
+        team.iter_mut().filter(|rep| rep.region == region).for_each(|rep| rep.skill -= sum / size as f64);
+    }
+    team
 }
 
 /// A rep of this region.
 pub fn of_region(team: &[Rep], region: Region, draw: &mut Draw) -> usize {
-    let mut chosen = draw.whole(0, team.len() as i64 - 1) as usize;
-    while team[chosen].region != region {
-        chosen = (chosen + 1) % team.len();
-    }
-    chosen
+    let weights: Vec<f64> = team.iter().map(|rep| f64::from(u8::from(rep.region == region))).collect();
+    draw.weighted(&weights)
 }
 
 /// An empty export of reps.

@@ -33,20 +33,20 @@ struct Rates {
     lost: f64,
 }
 
-const ADVANCE: Rates = Rates { won: 0.095, lost: 0.050 };
-const REPLY: Rates = Rates { won: 0.085, lost: 0.050 };
-const MEETING: Rates = Rates { won: 0.022, lost: 0.010 };
+const ADVANCE: Rates = Rates { won: 0.085, lost: 0.062 };
+const REPLY: Rates = Rates { won: 0.080, lost: 0.062 };
+const MEETING: Rates = Rates { won: 0.018, lost: 0.012 };
 const TOUCH: Rates = Rates { won: 0.150, lost: 0.150 };
-const PUT_OFF: Rates = Rates { won: 0.007, lost: 0.016 };
+const PUT_OFF: Rates = Rates { won: 0.009, lost: 0.014 };
 const QUOTE: Rates = Rates { won: 0.035, lost: 0.035 };
-const QUOTE_VIEWED: Rates = Rates { won: 0.080, lost: 0.045 };
+const QUOTE_VIEWED: Rates = Rates { won: 0.070, lost: 0.050 };
 
 /// Moves between the four stages.
 pub const ADVANCES: usize = 3;
 /// Median discounts asked for, in percent, and the deviation of their logarithm.
-const DISCOUNT: (f64, f64, f64) = (8.0, 10.5, 0.45);
+const DISCOUNT: (f64, f64, f64) = (8.5, 9.8, 0.45);
 /// Median days to the end beyond the first two, and the shape of their log-logistic law.
-const DURATION: (f64, f64, f64) = (32.0, 42.0, 2.6);
+const DURATION: (f64, f64, f64) = (27.0, 31.0, 2.6);
 /// No deal ends sooner, in days.
 const SOONEST: f64 = 2.0;
 

@@ -70,8 +70,16 @@ impl DealTables {
             "valid_until",
             "recorded_at",
         ];
-        let outcomes: &'static [&'static str] =
-            &["opportunity_id", "closed_at", "outcome", "amount", "loss_reason", "recorded_at"];
+        let outcomes: &'static [&'static str] = &[
+            "opportunity_id",
+            "account_id",
+            "owner_id",
+            "closed_at",
+            "outcome",
+            "amount",
+            "loss_reason",
+            "recorded_at",
+        ];
         Self {
             opportunities: Table::new("opportunities", opportunities, dirt(0.01, 3)),
             history: Table::new("opportunity_history", history, dirt(0.004, 3)),
@@ -94,7 +102,7 @@ impl DealTables {
         writer.quotes(&mut self.quotes);
         writer.activities(&mut self.activities);
         let amount = writer.history(&mut self.history);
-        writer.outcome(amount, &mut self.outcomes);
+        writer.outcome(amount, shelf, &mut self.outcomes);
     }
 
     /// Adds calls that belong to no deal.
@@ -236,11 +244,13 @@ impl DealWriter<'_> {
         }
     }
 
-    fn outcome(&mut self, amount: f64, table: &mut Table) {
+    fn outcome(&mut self, amount: f64, shelf: &Shelf<'_>, table: &mut Table) {
         let Some(end) = self.deal.end else { return };
         let reason = (!end.won && !self.draw.chance(0.25)).then(|| *self.draw.pick(&REASONS));
         let row = [
             Cell::Text(&self.deal.id),
+            Cell::Text(&self.account.id),
+            Cell::Text(&shelf.team[self.deal.opening.owner].id),
             Cell::When(end.at),
             Cell::Text(if end.won { "won" } else { "lost" }),
             Cell::Money(amount),

@@ -7,20 +7,20 @@
 use crate::company::credit::Credit;
 
 /// Log-odds of a deal about which nothing speaks for or against.
-pub const INTERCEPT: f64 = -0.60;
+pub const INTERCEPT: f64 = -0.50;
 
 /// Where a deal came from, with its log-odds and how common it is.
 pub const LEAD_SOURCES: [(&str, f64, f64); 5] = [
-    ("referral", 0.7, 12.0),
+    ("referral", 0.9, 12.0),
     ("existing customer", 0.25, 33.0),
     ("web enquiry", 0.15, 25.0),
     ("trade fair", -0.1, 15.0),
-    ("cold call", -0.8, 15.0),
+    ("cold call", -0.9, 15.0),
 ];
 
 /// What a deal is about, with its log-odds and how common it is.
 pub const KINDS: [(&str, f64, f64); 3] =
-    [("seasonal order", 0.3, 45.0), ("new range", 0.0, 35.0), ("frame agreement", -0.5, 20.0)];
+    [("seasonal order", 0.35, 45.0), ("new range", 0.0, 35.0), ("frame agreement", -0.6, 20.0)];
 
 /// Who else is asked, with the log-odds and how common it is.
 pub const COMPETITORS: [(&str, f64, f64); 4] = [
@@ -97,7 +97,7 @@ pub fn shared_log_odds(facts: &SharedFacts) -> f64 {
         Credit::Watch => -0.6,
         Credit::Hold => -1.6,
     };
-    -0.55 * ((1.0 + facts.days_since_order) / 50.0).ln()
+    -0.5 * ((1.0 + facts.days_since_order) / 50.0).ln()
         + 0.5 * ((1.0 + facts.orders_365) / 4.0).ln()
         + 0.25 * trend.clamp(-1.0, 1.0)
         - 2.0 * facts.returned_share.min(0.5)

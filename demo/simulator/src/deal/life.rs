@@ -52,8 +52,11 @@ impl Deal {
     pub fn draw(draw: &mut Draw, account: usize, opening: Opening, customer: bool, now: Moment) -> Self {
         let won = draw.chance(probability(opening.prior.0 + opening.prior.1));
         let at = opening.at.plus_days(evidence::duration(draw, won));
-        let events = evidence::events(draw, won, opening.at, at.min(now), customer);
-        let end = (at < now).then_some(End { at, won });
+        let mut events = evidence::events(draw, won, opening.at, at.min(now), customer);
+        for (happened, _) in &mut events {
+            *happened = happened.in_office_hours().max(opening.at);
+        }
+        let end = (at < now).then_some(End { at: at.in_office_hours(), won });
         Self { id: String::new(), account, opening, events, end, customer }
     }
 

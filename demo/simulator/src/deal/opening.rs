@@ -59,7 +59,7 @@ impl Opening {
             owner,
             product,
             units: (amount / price).ceil() as i64,
-            expected_close: at.plus_days(draw.normal(45.0, 12.0).clamp(10.0, 90.0)),
+            expected_close: at.plus_days(draw.normal(38.0, 10.0).clamp(10.0, 90.0)).start_of_day(),
             contact: draw.whole(0, known as i64 - 1) as usize,
             prior: (INTERCEPT + crm_log_odds(&crm), shared),
             crm,

@@ -46,7 +46,8 @@ pub fn deals_of(position: usize, account: &Account, shelf: &Shelf<'_>, period: P
     let wait = 365.0 / deals_a_year(account, &mut draw);
     let mut at = begin(account).plus_days(draw.exponential(wait));
     while at < period.now {
-        let opening = Opening::draw(&mut draw, account, shelf, at, past);
+        let opened = at.in_office_hours().max(begin(account));
+        let opening = Opening::draw(&mut draw, account, shelf, opened, past);
         let deal = Deal::draw(&mut draw, position, opening, account.customer.is_some(), period.now);
         let end = deal.end;
         deals.push(deal);
@@ -70,5 +71,5 @@ fn begin(account: &Account) -> Moment {
 fn deals_a_year(account: &Account, draw: &mut Draw) -> f64 {
     let first = account.customer.as_ref().and_then(|customer| customer.history.first_order());
     let size = first.map_or(1.0, |invoice| (invoice.value / 300.0).max(0.05).powf(0.35).clamp(0.5, 2.5));
-    0.85 * size * draw.log_normal(1.0, 0.5)
+    0.70 * size * draw.log_normal(1.0, 0.5)
 }
