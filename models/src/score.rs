@@ -11,7 +11,7 @@ use crate::encoder::Encoder;
 use crate::error::ModelError;
 use crate::ids::Probability;
 use crate::predictor::{Predictor, Recommender};
-use crate::reason::{Explanation, Reason};
+use crate::reason::{Contributions, Explanation, Reason};
 use crate::signature::{Output, Signature};
 
 /// A model ready to answer; shared freely between threads.
@@ -186,7 +186,8 @@ impl ScoringModel {
         if reasons > 0 {
             columns.resize(row.len(), 0.0);
             let base = self.predictor.contributions(row, columns)?;
-            explanation = Explanation::new(&self.signature, &self.encoder, values, columns, base, reasons);
+            let (signature, encoder) = (&self.signature, &self.encoder);
+            explanation = Contributions { signature, encoder, values, columns, base }.explain(reasons);
         }
         Ok(Score { output, raw, explanation })
     }

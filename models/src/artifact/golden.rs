@@ -69,6 +69,16 @@ pub(super) fn read(stored: &[Stored], signature: &Signature) -> Result<Vec<Golde
     stored.iter().map(golden).collect()
 }
 
+/// The values as a model reads them: whole numbers as floats where it reads floats, so that a sample comes out of
+/// its file as it went in.
+pub(super) fn as_read(values: &[Value], signature: &Signature) -> Vec<Value> {
+    let read = |(value, input): (&Value, &InputField)| match (value, input.value_type) {
+        (Value::Int(whole), ValueType::Float) => Value::Float(*whole as f64),
+        _ => value.clone(),
+    };
+    values.iter().zip(&signature.inputs).map(read).collect()
+}
+
 /// Reads a value of the input's type; null is missing.
 fn value_of(json: &serde_json::Value, input: &InputField) -> Result<Value, ModelError> {
     use serde_json::Value as Json;

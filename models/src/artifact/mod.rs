@@ -85,12 +85,8 @@ impl Artifact {
         for (values, as_of) in rows {
             let score = model.score(values, *as_of, 0, &mut scratch)?;
             let tolerance = Golden::tolerance_of(&self.predictor);
-            self.golden.push(Golden {
-                values: values.clone(),
-                as_of: *as_of,
-                output: score.output,
-                tolerance,
-            });
+            let values = golden::as_read(values, &self.signature);
+            self.golden.push(Golden { values, as_of: *as_of, output: score.output, tolerance });
         }
         Ok(self)
     }
@@ -211,5 +207,7 @@ impl Artifact {
     }
 }
 
+#[cfg(test)]
+pub(crate) mod samples;
 #[cfg(test)]
 mod tests;

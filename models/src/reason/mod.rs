@@ -8,7 +8,7 @@ use serde::Serialize;
 use scorehouse_features::value::Value;
 
 use crate::encoder::Encoder;
-use crate::signature::Signature;
+use crate::signature::{InputField, Signature};
 
 pub use words::words;
 
@@ -53,32 +53,34 @@ fn as_json<S: serde::Serializer>(value: &Value, to: S) -> Result<S::Ok, S::Error
     value.to_json().serialize(to)
 }
 
-impl Explanation {
-    /// Gathers columns' contributions by input and words the `most` strongest; inputs that contributed nothing
-    /// are left out.
-    pub(crate) fn new(
-        signature: &Signature,
-        encoder: &Encoder,
-        values: &[Value],
-        columns: &[f64],
-        base: f64,
-        most: usize,
-    ) -> Self {
-        let mut by_input = vec![0.0; signature.inputs.len()];
-        for (column, contribution) in encoder.columns().iter().zip(columns) {
+/// A scored row and what each of its columns contributed.
+pub(crate) struct Contributions<'a> {
+    pub(crate) signature: &'a Signature,
+    pub(crate) encoder: &'a Encoder,
+    pub(crate) values: &'a [Value],
+    pub(crate) columns: &'a [f64],
+    pub(crate) base: f64,
+}
+
+impl Contributions<'_> {
+    /// Gathers the columns' contributions by input and words the `most` strongest; inputs that contributed
+    /// nothing are left out.
+    pub(crate) fn explain(&self, most: usize) -> Explanation {
+        let mut by_input = vec![0.0; self.signature.inputs.len()];
+        for (column, contribution) in self.encoder.columns().iter().zip(self.columns) {
             by_input[column.input] += contribution;
         }
         let mut order: Vec<usize> = (0..by_input.len()).filter(|i| by_input[*i] != 0.0).collect();
         // Ties keep the order of the signature, so that equal rows read the same.
         order.sort_by(|l, r| by_input[*r].abs().total_cmp(&by_input[*l].abs()));
-        let rest = order.iter().skip(most).map(|i| by_input[*i]).sum();
-        let reason = |i: &usize| Reason::new(&signature.inputs[*i], &values[*i], by_input[*i]);
-        Self { base, reasons: order.iter().take(most).map(reason).collect(), rest }
+        let rest = order.iter().skip(most).fold(0.0, |sum, i| sum + by_input[*i]);
+        let reason = |i: &usize| Reason::new(&self.signature.inputs[*i], &self.values[*i], by_input[*i]);
+        Explanation { base: self.base, reasons: order.iter().take(most).map(reason).collect(), rest }
     }
 }
 
 impl Reason {
-    fn new(input: &crate::signature::InputField, value: &Value, contribution: f64) -> Self {
+    fn new(input: &InputField, value: &Value, contribution: f64) -> Self {
         Self {
             feature: input.name.clone(),
             value: value.clone(),
