@@ -1,11 +1,19 @@
 //! What a project declares: from the text of `scorehouse.toml` to a [`Project`] that cannot be wrong.
 
+mod catalogue;
 mod diagnostic;
+mod fingerprint;
 mod load;
 mod model;
 mod project;
+mod raw;
+mod read;
+mod scope;
+mod size;
 mod source;
 mod view;
+
+use catalogue::Catalogue;
 
 pub use diagnostic::Diagnostic;
 pub use load::PROJECT_FILE;

@@ -74,7 +74,8 @@ pub struct FeatureSet {
     /// The features in the order of the model's input row, globs expanded.
     pub features: Vec<FeatureField>,
     /// BLAKE3 of everything that decides these features' values (views, sources, references,
-    /// expressions), as 64 hex digits. Two projects with the same hash compute the same values.
+    /// expressions), as 64 hex digits. Two projects with the same hash compute the same values from the
+    /// same accepted rows.
     pub hash: String,
 }
 
@@ -100,4 +101,10 @@ pub struct Settings {
     pub listen: String,
     /// Largest request body in bytes.
     pub body_limit: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { memory_limit: 2 << 30, threads: 0, listen: "127.0.0.1:8080".to_owned(), body_limit: 2 << 20 }
+    }
 }

@@ -111,6 +111,23 @@ pub enum Aggregate {
     DaysSinceFirst,
 }
 
+impl Aggregate {
+    /// The column it is of, if it is of one.
+    #[must_use]
+    pub const fn column(&self) -> Option<&ColumnName> {
+        match self {
+            Self::Count | Self::DaysSinceLast | Self::DaysSinceFirst => None,
+            Self::Sum(column)
+            | Self::Mean(column)
+            | Self::Stddev(column)
+            | Self::Min(column)
+            | Self::Max(column)
+            | Self::Distinct(column)
+            | Self::Last(column, _) => Some(column),
+        }
+    }
+}
+
 /// One expression over other features.
 #[derive(Debug, Clone)]
 pub struct DerivedFeature {

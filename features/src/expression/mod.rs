@@ -1,9 +1,21 @@
 //! Expressions in SQL's syntax and null semantics, compiled once and evaluated over slots.
+//!
+//! The way of one expression: text → syntax tree ([`parse`], by `sqlparser`) → typed tree ([`compile`] over
+//! [`types`] and the [`functions`] there are) → value ([`evaluate`]). `docs/project-file.md` describes the
+//! language for its writers.
 
+mod compile;
 mod compiled;
 mod error;
+mod evaluate;
+mod functions;
+mod node;
+mod parse;
 mod scope;
+mod types;
 
 pub use compiled::Expression;
 pub use error::{ExpressionError, Problem};
+pub use functions::function_names;
+pub use parse::dotted_names;
 pub use scope::Scope;

@@ -1,0 +1,13 @@
+//! Reading the sections of a project file, one file per kind of section.
+
+pub(super) mod condition;
+pub(super) mod derived;
+pub(super) mod entity;
+pub(super) mod feature_set;
+pub(super) mod model;
+pub(super) mod request;
+pub(super) mod settings;
+pub(super) mod source;
+pub(super) mod upsell;
+pub(super) mod view;
+pub(super) mod window;

@@ -1,0 +1,174 @@
+//! `[features.X]`: the ordered features that a model reads.
+
+use indexmap::{IndexMap, IndexSet};
+
+use crate::definition::catalogue::{Catalogue, Meaning};
+use crate::definition::fingerprint::fingerprint;
+use crate::definition::raw::{Entry, Finding, Section};
+use crate::definition::read::request::fields;
+use crate::definition::read::source::Sources;
+use crate::definition::read::view::entity;
+use crate::definition::scope::{Request, meaning, names};
+use crate::definition::{FeatureField, FeatureSet};
+use crate::ids::{EntityName, FeatureName, FeatureSetName};
+
+const KEYS: [&str; 4] = ["entity", "features", "request", "description"];
+const FORM: &str = "a list such as [\"deal.*\", \"account.orders.*_90d\", \"!deal.note\"]";
+
+/// Reads all feature sets.
+pub(in crate::definition) fn feature_sets(
+    file: Section<'_>,
+    sources: &Sources<'_>,
+    catalogue: &Catalogue,
+) -> IndexMap<FeatureSetName, FeatureSet> {
+    let mut sets = IndexMap::new();
+    for entry in file.section("features").map(|s| s.entries()).unwrap_or_default() {
+        let before = entry.findings().count();
+        if let Some(set) = feature_set(&entry, sources, catalogue)
+            && entry.findings().count() == before
+        {
+            sets.insert(set.name.clone(), set);
+        }
+    }
+    sets
+}
+
+fn feature_set(entry: &Entry<'_>, sources: &Sources<'_>, catalogue: &Catalogue) -> Option<FeatureSet> {
+    let section = entry.section("a table: [features.X]")?;
+    section.only(&format!("features.{}", entry.key()), &KEYS);
+    let name = entry.name();
+    if let Some(description) = section.get("description") {
+        description.text();
+    }
+    let of = section.need("entity", "the entity scored").and_then(|e| entity(&e, catalogue));
+    let patterns = section.need("features", FORM).map(|e| e.items(FORM))?;
+    let request: Request = fields(&section).into_iter().map(|(name, (kind, _))| (name, kind)).collect();
+    let of = of?;
+    let mut chosen: IndexSet<FeatureName> = IndexSet::new();
+    for pattern in &patterns {
+        expand(pattern, catalogue, &of, &request, &mut chosen)?;
+    }
+    if chosen.is_empty() {
+        section.findings().report(Finding::at(section.at(), "the feature set is empty").expected(FORM));
+        return None;
+    }
+    let features = chosen.iter().filter_map(|name| field(name, catalogue, &of, &request)).collect();
+    let hash = fingerprint(&chosen, &of, catalogue, sources.checked);
+    Some(FeatureSet { name: name?, entity: of, features, hash })
+}
+
+/// Adds what a pattern names, or takes away what `!pattern` names; none when a broken view stands in the
+/// way of knowing.
+fn expand(
+    entry: &Entry<'_>,
+    catalogue: &Catalogue,
+    entity: &EntityName,
+    request: &Request,
+    chosen: &mut IndexSet<FeatureName>,
+) -> Option<()> {
+    let written = entry.words()?.trim();
+    if let Some(pattern) = written.strip_prefix('!') {
+        let before = chosen.len();
+        chosen.retain(|name| !fits(pattern, name));
+        if chosen.len() == before {
+            let message = format!("`{written}` leaves nothing out");
+            let finding = Finding::at(entry.at(), message);
+            let known: Vec<String> = chosen.iter().map(ToString::to_string).collect();
+            entry.findings().report(finding.known(pattern, known.iter().map(String::as_str)));
+        }
+        return Some(());
+    }
+    if !written.contains('*') {
+        return one(entry, written, catalogue, entity, request, chosen);
+    }
+    let fields = request.keys().map(|name| format!("request.{name}").parse());
+    let all = catalogue.features(entity).into_iter().chain(fields.filter_map(Result::ok));
+    let found: Vec<FeatureName> = all.filter(|name| fits(written, name)).collect();
+    if found.is_empty() {
+        if !written.split('.').any(|part| catalogue.is_broken(part)) {
+            let views: Vec<&str> =
+                catalogue.views.values().filter(|v| &v.entity == entity).map(|v| v.name.as_str()).collect();
+            let view = written.split('.').rev().nth(1).unwrap_or(written);
+            let finding = Finding::at(entry.at(), format!("no feature of `{entity}` fits `{written}`"));
+            entry.findings().report(finding.known(view, views));
+        }
+        return None;
+    }
+    chosen.extend(found.into_iter().filter(|name| !catalogue.holds_key(entity, name)));
+    Some(())
+}
+
+/// Adds the one feature called `written`.
+fn one(
+    entry: &Entry<'_>,
+    written: &str,
+    catalogue: &Catalogue,
+    entity: &EntityName,
+    request: &Request,
+    chosen: &mut IndexSet<FeatureName>,
+) -> Option<()> {
+    let name: FeatureName = entry.parsed()?;
+    match meaning(catalogue, entity, request, &name) {
+        Meaning::Feature(_) => {
+            chosen.insert(name);
+            return Some(());
+        }
+        Meaning::Broken => {}
+        Meaning::OutOfReach(why) => entry.findings().report(Finding::at(entry.at(), why)),
+        Meaning::Unknown if name.is_request() => {
+            let finding = Finding::at(entry.at(), format!("request field `{}` is not declared", name.name));
+            entry.findings().report(finding.expected(format!("`request = {{ {} = \"type\" }}`", name.name)));
+        }
+        Meaning::Unknown => {
+            let known = names(catalogue, entity, request);
+            let finding = Finding::at(entry.at(), format!("unknown feature `{written}` of `{entity}`"));
+            entry.findings().report(finding.known(written, known.iter().map(String::as_str)));
+        }
+    }
+    None
+}
+
+fn field(
+    name: &FeatureName,
+    catalogue: &Catalogue,
+    entity: &EntityName,
+    request: &Request,
+) -> Option<FeatureField> {
+    let Meaning::Feature(value_type) = meaning(catalogue, entity, request, name) else { return None };
+    let words = catalogue.feature(&name.view, &name.name).and_then(|(_, feature)| feature.words.clone());
+    Some(FeatureField { name: name.clone(), value_type, words })
+}
+
+/// True when a pattern names a feature: part by part, `*` standing for any text of one part.
+fn fits(pattern: &str, name: &FeatureName) -> bool {
+    let name = name.to_string();
+    let (patterns, parts) = (pattern.split('.'), name.split('.'));
+    patterns.clone().count() == parts.clone().count() && patterns.zip(parts).all(|(p, n)| part_fits(p, n))
+}
+
+fn part_fits(pattern: &str, name: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == name,
+        Some((head, tail)) => name.strip_prefix(head).is_some_and(|rest| {
+            (0..=rest.len()).any(|skip| rest.get(skip..).is_some_and(|rest| part_fits(tail, rest)))
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(text: &str) -> FeatureName {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_star_stands_for_any_part_of_one_name() {
+        assert!(fits("orders.*", &named("orders.lines_90d")));
+        assert!(fits("orders.*_90d", &named("orders.lines_90d")));
+        assert!(fits("*.lines_*d", &named("orders.lines_90d")));
+        assert!(!fits("orders.*", &named("account.orders.lines_90d")));
+        assert!(!fits("orders.*_30d", &named("orders.lines_90d")));
+    }
+}
