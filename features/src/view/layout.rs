@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use indexmap::IndexMap;
 
-use crate::definition::{Aggregate, Pipeline, Project, Source, UpsellSpec, ViewKind};
+use crate::definition::{Aggregate, Pipeline, Project, Source, UpsellSpec, ViewKind, WinSpec};
 use crate::error::FeatureError;
 use crate::expression::Expression;
 use crate::ids::{ColumnName, EntityName, SourceName};
@@ -104,7 +104,7 @@ impl SourceLayout {
 }
 
 impl Layout {
-    /// The layout of a project: every table that a view or an upsell model reads.
+    /// The layout of a project: every table that a view, an upsell model or a win model reads.
     ///
     /// # Errors
     /// [`FeatureError::Bug`] when the project names a source or column that it does not declare, which a
@@ -122,8 +122,10 @@ impl Layout {
             }
         }
         for model in project.models.values() {
-            if let Pipeline::Upsell(spec) = &model.pipeline {
-                layout.add_upsell(spec)?;
+            match &model.pipeline {
+                Pipeline::Upsell(spec) => layout.add_upsell(spec)?,
+                Pipeline::Win(spec) => layout.add_win(project, spec)?,
+                _ => {}
             }
         }
         layout.digest = layout.describe();
@@ -161,6 +163,17 @@ impl Layout {
         for slot in spec.weight.iter().flat_map(|weight| weight.slots()) {
             self.need_number(table, *slot);
         }
+        Ok(())
+    }
+
+    /// Tells which deals are open: their rows in both sources, if only that there are some.
+    fn add_win(&mut self, project: &Project, spec: &WinSpec) -> Result<(), FeatureError> {
+        let entity = project.feature_sets.get(&spec.fit.feature_set).map(|set| &set.entity);
+        let Some(entity) = entity.and_then(|entity| project.entities.get(entity)) else {
+            return Err(FeatureError::Bug(format!("there is no feature set `{}`", spec.fit.feature_set)));
+        };
+        self.table_or_new(&spec.opened, &entity.key)?;
+        self.table_or_new(&spec.closed, &entity.key)?;
         Ok(())
     }
 
