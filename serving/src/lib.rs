@@ -1,1 +1,24 @@
+//! Who may ask what, and how is it answered?
 //!
+//! In the order of a request's way: the server that listens ([`server`]), its routes ([`routes`]) and the
+//! handlers behind them (`api`, thin) over functions that know nothing of HTTP (`service`); the state they
+//! share ([`state`], [`stores`]); the models that answer ([`live_model`]); the door to heavier work ([`compute`]); what
+//! can go wrong ([`error`]) and how that is told ([`problem`]); what is counted and logged ([`telemetry`]).
+
+mod api;
+pub mod compute;
+pub mod config;
+pub mod error;
+pub mod live_model;
+pub mod problem;
+pub mod routes;
+pub mod server;
+mod service;
+pub mod state;
+pub mod stores;
+pub mod telemetry;
+
+pub use config::ServeOptions;
+pub use error::ServeError;
+pub use routes::app;
+pub use state::AppState;

@@ -1,0 +1,71 @@
+//! What the server says about itself: OpenAPI and the table of errors.
+
+use std::fmt::Write;
+
+use axum::Json;
+use axum::http::header;
+use axum::response::{Html, IntoResponse};
+use utoipa::OpenApi;
+
+use crate::problem::{ErrorAnswer, TABLE};
+
+/// The document behind `/openapi.json`.
+#[derive(Debug, OpenApi)]
+#[openapi(
+    info(
+        title = "Scorehouse",
+        description = "Features, scores, reasons and recommendations from one store. Every answer that is \
+                       not a success has the shape of ErrorAnswer; /docs/errors lists the codes."
+    ),
+    paths(
+        super::score::score,
+        super::recommend::recommend,
+        super::entities::keys,
+        super::entities::features,
+        super::models::list,
+        super::models::show,
+        super::models::move_alias,
+        super::models::board,
+        super::project::show,
+        super::health::healthz,
+        super::health::readyz,
+        super::health::metrics,
+    ),
+    components(schemas(ErrorAnswer)),
+    tags(
+        (name = "scores", description = "Scores, reasons and recommendations"),
+        (name = "facts", description = "Events, outcomes and features"),
+        (name = "models", description = "Models, versions and aliases"),
+        (name = "operation", description = "Health and metrics"),
+    )
+)]
+pub struct ApiDoc;
+
+/// OpenAPI 3.1, generated from the handlers.
+pub async fn openapi() -> Json<utoipa::openapi::OpenApi> {
+    Json(ApiDoc::openapi())
+}
+
+/// The table of error codes, for people.
+pub async fn errors() -> impl IntoResponse {
+    let mut page = String::from(
+        "<!doctype html><html lang=en><meta charset=utf-8><title>Scorehouse: error codes</title>\
+         <link rel=stylesheet href=/ui/style.css><main><h1>Error codes</h1>\
+         <table><thead><tr><th>code<th>status<th>meaning<tbody>",
+    );
+    for row in TABLE {
+        let _ = write!(
+            page,
+            "<tr id={0}><td><code>{0}</code><td>{1}<td>{2}",
+            row.code,
+            row.status,
+            escaped(row.meaning)
+        );
+    }
+    page.push_str("</table></main></html>");
+    ([(header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'self'")], Html(page))
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;")
+}

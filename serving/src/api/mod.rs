@@ -1,0 +1,12 @@
+//! Handlers: extract, call a service function, wrap.
+
+pub mod body;
+pub mod docs;
+pub mod entities;
+pub mod fallback;
+pub mod health;
+pub mod models;
+pub mod page;
+pub mod project;
+pub mod recommend;
+pub mod score;

@@ -1,0 +1,34 @@
+//! Recommendations.
+
+use axum::extract::State;
+use axum::response::Response;
+
+use super::body::{JsonBody, PathOf};
+use super::score::{ensure, json};
+use crate::error::ServeError;
+use crate::problem::ErrorAnswer;
+use crate::service::recommend::{self, RecommendAnswer, RecommendRequest};
+use crate::state::AppState;
+
+/// Recommends products for a customer, a basket or a stranger.
+///
+/// The model's rules are evaluated for every product at the moment of the request: none is shown that breaks
+/// one, or that the customer has just bought.
+#[utoipa::path(
+    post,
+    path = "/v1/models/{model}/recommend",
+    tag = "scores",
+    params(("model" = String, Path, description = "The model")),
+    request_body = RecommendRequest,
+    responses((status = 200, body = RecommendAnswer), (status = "4XX", body = ErrorAnswer), (status = "5XX", body = ErrorAnswer))
+)]
+pub async fn recommend(
+    State(state): State<AppState>,
+    PathOf(model): PathOf<String>,
+    body: JsonBody,
+) -> Result<Response, ServeError> {
+    let version = body.parse::<RecommendRequest<'_>>()?.version;
+    ensure(&state, &model, version).await?;
+    let inside = state.clone();
+    state.compute.work(move || recommend::recommend(&inside, &model, &body.parse()?)).await?.map(json)
+}

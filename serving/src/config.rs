@@ -1,0 +1,63 @@
+//! What the command line tells the server.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use scorehouse_features::definition::Project;
+use scorehouse_features::time::{Clock, SystemClock};
+
+use crate::compute::Doors;
+
+/// Called once with the address when the server is ready.
+pub type OnReady = Box<dyn FnOnce(SocketAddr) + Send>;
+
+/// How to serve a project.
+pub struct ServeOptions {
+    /// The project.
+    pub project: Project,
+    /// Address to listen on, such as `127.0.0.1:8080`; port 0 takes a free one.
+    pub listen: String,
+    /// Where "now" comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Longest time a request may take.
+    pub timeout: Duration,
+    /// Longest time that requests under way may go on after a stop is asked for.
+    pub drain: Duration,
+    /// How often the registry is asked whether something moved.
+    pub poll: Duration,
+    /// How much work may be under way at once.
+    pub doors: Doors,
+    /// Called once the server answers.
+    pub on_ready: Option<OnReady>,
+}
+
+impl ServeOptions {
+    /// The project's own settings, the machine's clock, and defaults for the rest.
+    #[must_use]
+    pub fn new(project: Project) -> Self {
+        Self {
+            listen: project.settings.listen.clone(),
+            doors: Doors { threads: project.settings.threads, ..Doors::default() },
+            project,
+            clock: Arc::new(SystemClock),
+            timeout: Duration::from_secs(30),
+            drain: Duration::from_secs(20),
+            poll: Duration::from_millis(250),
+            on_ready: None,
+        }
+    }
+}
+
+impl fmt::Debug for ServeOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServeOptions")
+            .field("project", &self.project.name)
+            .field("listen", &self.listen)
+            .field("timeout", &self.timeout)
+            .field("drain", &self.drain)
+            .field("doors", &self.doors)
+            .finish_non_exhaustive()
+    }
+}

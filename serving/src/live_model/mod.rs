@@ -1,0 +1,263 @@
+//! The models that answer: which version stands behind which alias at this moment.
+//!
+//! A request takes its model once and keeps it to the end, so one version answers all of it whatever moves
+//! meanwhile. A version is loaded, matched with the project's features and tried on its golden samples before
+//! it takes the place of another; one that fails never answers, and the one before goes on.
+
+mod table;
+mod watch;
+
+use prometheus::IntCounter;
+use rustc_hash::FxHashMap;
+use scorehouse_features::definition::{Pipeline, Project};
+use scorehouse_features::ids::{EntityName, FeatureName, ModelName};
+use scorehouse_features::value::{Value, ValueType};
+use scorehouse_features::view::FeaturePlan;
+use scorehouse_models::{ModelVersion, Registry, ScoringModel};
+
+pub use table::{AliasShown, LiveModels, Selected};
+pub use watch::watch;
+
+use crate::error::{Noun, ServeError};
+use crate::service::recommend::Shelf;
+use crate::service::scalar::Fields;
+use crate::telemetry::Metrics;
+
+/// One version of a model, ready to answer.
+#[derive(Debug)]
+pub struct LiveModel {
+    name: ModelName,
+    version: ModelVersion,
+    scoring: ScoringModel,
+    stored: Option<Stored>,
+    inputs: FxHashMap<String, (usize, ValueType)>,
+    shelf: Option<Shelf>,
+    scores: IntCounter,
+    recommendations: IntCounter,
+}
+
+/// How a model over an entity reads its features.
+#[derive(Debug)]
+struct Stored {
+    entity: EntityName,
+    plan: FeaturePlan,
+    /// What a request may give in place of a stored value: every feature that the plan computes on the way.
+    slots: FxHashMap<String, (usize, ValueType)>,
+}
+
+impl LiveModel {
+    /// Loads a version and makes it ready: its parts verified, its golden samples scored, its features those
+    /// of the project.
+    ///
+    /// # Errors
+    /// [`ServeError::VersionRefused`] with the reason; [`ServeError::Unknown`] when there is none such.
+    pub fn load(
+        project: &Project,
+        registry: &dyn Registry,
+        metrics: &Metrics,
+        (name, version): (&ModelName, ModelVersion),
+    ) -> Result<Self, ServeError> {
+        let refused = |reason: String| ServeError::VersionRefused {
+            model: name.to_string(),
+            version: version.0,
+            reason,
+        };
+        registry.get(name, version)?;
+        let artifact = registry.artifact(name, version).map_err(|e| refused(e.to_string()))?;
+        let scoring = ScoringModel::load(&artifact).map_err(|e| refused(e.to_string()))?;
+        let stored = Stored::of(project, &scoring).map_err(|e| refused(e.to_string()))?;
+        let shelf = shelf(project, name, &scoring).map_err(|e| refused(e.to_string()))?;
+        let inputs = scoring.signature().inputs.iter().enumerate();
+        Ok(Self {
+            inputs: inputs.map(|(i, input)| (input.name.clone(), (i, input.value_type))).collect(),
+            name: name.clone(),
+            version,
+            stored,
+            shelf,
+            scores: metrics.scores(name.as_str()),
+            recommendations: metrics.recommendations(name.as_str()),
+            scoring,
+        })
+    }
+
+    /// The model's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.name.as_str()
+    }
+
+    /// The version.
+    #[must_use]
+    pub const fn version(&self) -> ModelVersion {
+        self.version
+    }
+
+    /// What computes the scores.
+    #[must_use]
+    pub const fn scoring(&self) -> &ScoringModel {
+        &self.scoring
+    }
+
+    /// The entity scored; none for a model over a plain table.
+    #[must_use]
+    pub fn entity(&self) -> Option<&EntityName> {
+        self.stored.as_ref().map(|stored| &stored.entity)
+    }
+
+    /// How to read the features of the entity scored.
+    ///
+    /// # Errors
+    /// [`ServeError::NotSuited`] for a model over a plain table.
+    pub fn plan(&self) -> Result<(&FeaturePlan, &EntityName), ServeError> {
+        let stored = self.stored.as_ref().ok_or_else(|| self.not_suited("reads no entity"))?;
+        Ok((&stored.plan, &stored.entity))
+    }
+
+    /// What the model may recommend, and under which rules.
+    ///
+    /// # Errors
+    /// [`ServeError::NotSuited`] for a model that answers with scores.
+    pub fn shelf(&self) -> Result<&Shelf, ServeError> {
+        self.shelf.as_ref().ok_or_else(|| self.not_suited("answers with scores, not with items"))
+    }
+
+    /// Position and type of an input by name.
+    ///
+    /// # Errors
+    /// [`ServeError::Unknown`] with the nearest input.
+    pub fn input(&self, name: &str) -> Result<(usize, ValueType), ServeError> {
+        let known = || {
+            let inputs = self.scoring.signature().inputs.iter().map(|input| input.name.as_str());
+            ServeError::unknown(Noun::Feature, name, inputs)
+        };
+        self.inputs.get(name).copied().ok_or_else(known)
+    }
+
+    /// Given values by the slot that each takes.
+    ///
+    /// # Errors
+    /// [`ServeError::Unknown`] for a feature, [`ServeError::WrongType`] for a value.
+    pub fn bind(&self, fields: &Fields<'_>) -> Result<Vec<(usize, Value)>, ServeError> {
+        let mut bound = Vec::with_capacity(fields.0.len());
+        self.bind_into(fields, &mut bound)?;
+        Ok(bound)
+    }
+
+    /// As [`LiveModel::bind`], appended to `bound`; later values take the place of earlier ones.
+    ///
+    /// # Errors
+    /// As [`LiveModel::bind`].
+    pub fn bind_into(&self, fields: &Fields<'_>, bound: &mut Vec<(usize, Value)>) -> Result<(), ServeError> {
+        for (name, given) in &fields.0 {
+            let (slot, value_type) = self.slot(name)?;
+            bound.push((slot, given.to_value(name, value_type)?));
+        }
+        Ok(())
+    }
+
+    fn slot(&self, name: &str) -> Result<(usize, ValueType), ServeError> {
+        let stored = self.stored.as_ref().ok_or_else(|| self.not_suited("reads no entity"))?;
+        let known = || {
+            let mut names: Vec<&str> = stored.slots.keys().map(String::as_str).collect();
+            names.sort_unstable();
+            ServeError::unknown(Noun::Feature, name, names)
+        };
+        stored.slots.get(name).copied().ok_or_else(known)
+    }
+
+    /// The refusal of what this model does not do.
+    #[must_use]
+    pub fn not_suited(&self, message: &str) -> ServeError {
+        ServeError::NotSuited { model: self.name.to_string(), message: message.to_owned() }
+    }
+
+    /// Counts answered scores.
+    pub fn count_scores(&self, count: usize) {
+        self.scores.inc_by(count as u64);
+    }
+
+    /// Counts an answered list of recommendations.
+    pub fn count_recommendation(&self) {
+        self.recommendations.inc();
+    }
+}
+
+impl Stored {
+    /// How `scoring` reads the project's features; none for a model over a plain table.
+    fn of(project: &Project, scoring: &ScoringModel) -> Result<Option<Self>, ServeError> {
+        let signature = scoring.signature();
+        let Some(entity) = &signature.entity else { return Ok(None) };
+        check_feature_set(project, scoring)?;
+        let invalid = |message: String| ServeError::InvalidField { message, nearest: None };
+        let names: Result<Vec<FeatureName>, _> = signature.inputs.iter().map(|i| i.name.parse()).collect();
+        let names = names.map_err(|error| invalid(error.to_string()))?;
+        let plan = FeaturePlan::compile(project, entity, &names)?;
+        for (input, found) in signature.inputs.iter().zip(plan.types()) {
+            if input.value_type != found {
+                let message = format!("{} is {found} now; the model reads {}", input.name, input.value_type);
+                return Err(invalid(message));
+            }
+        }
+        let slots = given_slots(project, entity, &plan);
+        Ok(Some(Self { entity: entity.clone(), plan, slots }))
+    }
+}
+
+fn check_feature_set(project: &Project, scoring: &ScoringModel) -> Result<(), ServeError> {
+    let Some(read) = &scoring.signature().feature_set else { return Ok(()) };
+    let refuse = |message: String| Err(ServeError::InvalidField { message, nearest: None });
+    match project.feature_sets.get(&read.name) {
+        None => refuse(format!("the project has no feature set {}", read.name)),
+        Some(set) if set.hash != read.hash => refuse(format!(
+            "it was made for other definitions of the feature set {}; train it again",
+            read.name
+        )),
+        Some(_) => Ok(()),
+    }
+}
+
+/// Every name that `entity` has for a slot of `plan`.
+fn given_slots(
+    project: &Project,
+    entity: &EntityName,
+    plan: &FeaturePlan,
+) -> FxHashMap<String, (usize, ValueType)> {
+    let mut names: Vec<FeatureName> = own_features(project, entity, None).collect();
+    if let Some(declared) = project.entities.get(entity) {
+        for (role, reference) in &declared.references {
+            names.extend(own_features(project, &reference.target, Some(role.clone())));
+        }
+    }
+    let request = project.request_fields.keys().filter_map(|field| format!("request.{field}").parse().ok());
+    let slot = |name: FeatureName| {
+        let slot = plan.slot(&name)?;
+        Some((name.to_string(), (slot, plan.slot_type(slot)?)))
+    };
+    names.into_iter().chain(request).filter_map(slot).collect()
+}
+
+fn own_features<'a>(
+    project: &'a Project,
+    entity: &EntityName,
+    through: Option<scorehouse_features::ids::ReferenceName>,
+) -> impl Iterator<Item = FeatureName> + use<'a> {
+    let entity = entity.clone();
+    project.views.values().filter(move |view| view.entity == entity).flat_map(move |view| {
+        let through = through.clone();
+        view.features.iter().map(move |feature| FeatureName {
+            through: through.clone(),
+            view: view.name.clone(),
+            name: feature.name.clone(),
+        })
+    })
+}
+
+fn shelf(project: &Project, name: &ModelName, scoring: &ScoringModel) -> Result<Option<Shelf>, ServeError> {
+    if scoring.recommender().is_err() {
+        return Ok(None);
+    }
+    match project.models.get(name).map(|spec| &spec.pipeline) {
+        Some(Pipeline::Upsell(spec)) => Shelf::of(project, spec).map(Some),
+        _ => Ok(Some(Shelf::bare())),
+    }
+}

@@ -1,0 +1,38 @@
+//! Every route, on one screen.
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post, put};
+
+use crate::api::{docs, entities, fallback, health, models, page, project, recommend, score};
+use crate::state::AppState;
+use crate::telemetry::observe;
+
+/// The server's routes over `state`; a test calls it with parts of its own.
+pub fn app(state: AppState) -> Router {
+    Router::new()
+        .route("/", get(page::index))
+        .route("/ui/style.css", get(page::style))
+        .route("/ui/app.js", get(page::script))
+        .route("/ui/icon.svg", get(page::icon))
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route("/metrics", get(health::metrics))
+        .route("/openapi.json", get(docs::openapi))
+        .route("/docs/errors", get(docs::errors))
+        .route("/v1/project", get(project::show))
+        .route("/v1/models", get(models::list))
+        .route("/v1/models/{model}", get(models::show))
+        .route("/v1/models/{model}/board", get(models::board))
+        .route("/v1/models/{model}/aliases/{alias}", put(models::move_alias))
+        .route("/v1/models/{model}/score", post(score::score))
+        .route("/v1/models/{model}/recommend", post(recommend::recommend))
+        .route("/v1/entities/{entity}", get(entities::keys))
+        .route("/v1/entities/{entity}/{key}", get(entities::features))
+        .fallback(fallback::unknown_route)
+        .method_not_allowed_fallback(fallback::wrong_method)
+        .layer(DefaultBodyLimit::max(state.project.settings.body_limit))
+        .layer(from_fn_with_state(state.clone(), observe))
+        .with_state(state)
+}

@@ -1,0 +1,143 @@
+//! Scores as an answer, written without a JSON tree in between.
+
+use scorehouse_features::time::Timestamp;
+use scorehouse_models::{Output, Score};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
+
+use crate::error::ServeError;
+use crate::live_model::Selected;
+use crate::problem::ErrorBody;
+
+/// Scores of one version of a model.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ScoreAnswer<'a> {
+    /// The model.
+    model: &'a str,
+    /// The version that answered every row.
+    version: u32,
+    /// The alias it was found by; none when the request named the version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alias: Option<&'a str>,
+    /// The moment whose knowledge counted.
+    #[schema(value_type = String, format = DateTime)]
+    as_of: Timestamp,
+    /// One score per row of the request, in its order.
+    #[schema(value_type = Vec<ScoreShown>)]
+    scores: Vec<ScoredRow<'a>>,
+}
+
+/// One row's score.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "stands only in the OpenAPI document; ScoredRow is what is written")]
+pub struct ScoreShown {
+    /// The entity's key, where the row has one.
+    key: Option<String>,
+    /// The calibrated probability, 0 to 1, of a model that answers with one.
+    probability: Option<f64>,
+    /// The value, of a model that answers with a value.
+    value: Option<f64>,
+    /// The predictor's own score; for probability models of most kinds, log-odds before calibration.
+    raw: f64,
+    /// With reasons: what the raw score would be if nothing were known. `base`, all contributions and `rest`
+    /// add up to `raw`.
+    base: Option<f64>,
+    /// With reasons: what the inputs not listed contributed together.
+    rest: Option<f64>,
+    /// The inputs that moved the score most.
+    reasons: Option<Vec<ReasonShown>>,
+    /// With `partial`: why this row has no score.
+    error: Option<ErrorBody>,
+}
+
+/// What one input contributed.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "stands only in the OpenAPI document")]
+pub struct ReasonShown {
+    /// The input.
+    feature: String,
+    /// Its value; null when missing.
+    value: serde_json::Value,
+    /// What it added to the raw score.
+    contribution: f64,
+    /// `for` or `against`.
+    effect: String,
+    /// The fact in words.
+    words: String,
+}
+
+/// A row and what became of it.
+#[derive(Debug)]
+pub struct Scored<'a> {
+    /// The entity's key, where the row has one.
+    pub key: Option<&'a str>,
+    /// Its score, or why there is none.
+    pub result: Result<Score, ServeError>,
+}
+
+#[derive(Debug)]
+struct ScoredRow<'a> {
+    scored: Scored<'a>,
+    output: Output,
+    explained: bool,
+}
+
+impl<'a> ScoreAnswer<'a> {
+    /// Wraps the scores of `selected`.
+    #[must_use]
+    pub fn new(selected: &'a Selected, as_of: Timestamp, scores: Vec<Scored<'a>>) -> Self {
+        let output = selected.model.scoring().signature().output;
+        let row = |scored: Scored<'a>| {
+            let explained = scored.result.as_ref().is_ok_and(|score| !score.explanation.reasons.is_empty());
+            ScoredRow { scored, output, explained }
+        };
+        Self {
+            model: selected.model.name(),
+            version: selected.model.version().0,
+            alias: selected.alias.as_ref().map(|alias| alias.as_str()),
+            as_of,
+            scores: scores.into_iter().map(row).collect(),
+        }
+    }
+
+    /// The answer's bytes.
+    ///
+    /// # Errors
+    /// [`ServeError::Bug`] when a number cannot be written.
+    pub fn to_json(&self) -> Result<Vec<u8>, ServeError> {
+        let mut bytes = Vec::with_capacity(128 + self.scores.len() * 160);
+        serde_json::to_writer(&mut bytes, self).map_err(|e| ServeError::Bug { message: e.to_string() })?;
+        Ok(bytes)
+    }
+}
+
+impl Serialize for ScoredRow<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(None)?;
+        if let Some(key) = self.scored.key {
+            map.serialize_entry("key", key)?;
+        }
+        match &self.scored.result {
+            Ok(score) => self.score(score, &mut map)?,
+            Err(error) => map.serialize_entry("error", &ErrorBody::of(error))?,
+        }
+        map.end()
+    }
+}
+
+impl ScoredRow<'_> {
+    fn score<M: SerializeMap>(&self, score: &Score, map: &mut M) -> Result<(), M::Error> {
+        match self.output {
+            Output::Probability => map.serialize_entry("probability", &score.output)?,
+            Output::Value | Output::Items => map.serialize_entry("value", &score.output)?,
+        }
+        map.serialize_entry("raw", &score.raw)?;
+        if self.explained {
+            map.serialize_entry("base", &score.explanation.base)?;
+            map.serialize_entry("rest", &score.explanation.rest)?;
+            map.serialize_entry("reasons", &score.explanation.reasons)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,132 @@
+//! Scores with reasons, from stored features and what the request brings.
+
+mod answer;
+mod request;
+mod row;
+
+use rayon::prelude::*;
+use scorehouse_features::time::Timestamp;
+
+pub use answer::ScoreAnswer;
+pub use request::{EntityAsked, ScoreRequest};
+pub use row::{EntityRead, Row, score_entity};
+
+use crate::error::ServeError;
+use crate::live_model::{LiveModel, Selected};
+use crate::service::moment;
+use crate::service::scalar::Fields;
+use crate::state::AppState;
+use answer::Scored;
+
+/// Most rows of one request.
+pub const MOST_ROWS: usize = 10_000;
+/// Most reasons of one score.
+const MOST_REASONS: u32 = 100;
+/// Rows scored where the request is read; more cross into the pool. Reasons count for eight rows.
+const INLINE_ROWS: usize = 128;
+
+/// True when a request is so small that crossing into the pool would cost more than scoring it.
+#[must_use]
+pub fn is_small(request: &ScoreRequest<'_>) -> bool {
+    let weight = if request.reasons > 0 { 8 } else { 1 };
+    row_count(request) * weight <= INLINE_ROWS
+}
+
+fn row_count(request: &ScoreRequest<'_>) -> usize {
+    request.entities.as_ref().map_or(0, Vec::len)
+        + usize::from(request.entity.is_some())
+        + request.inputs.as_ref().map_or(0, |rows| rows.0.len())
+}
+
+/// Scores every row of a request with one version of a model, and writes the answer as JSON.
+///
+/// # Errors
+/// [`ServeError::Unknown`] for a model, version, alias, feature or key; a value of the wrong type; a moment
+/// in the future; a model that answers with items.
+pub fn score(state: &AppState, model: &str, request: &ScoreRequest<'_>) -> Result<Vec<u8>, ServeError> {
+    let selected = state.live.select(model, request.alias.as_deref(), request.version)?;
+    let as_of = moment::as_of(state.clock.as_ref(), request.as_of.as_deref())?;
+    let scores = scored(state, &selected, request, as_of)?;
+    selected.model.count_scores(scores.len());
+    let answer = ScoreAnswer::new(&selected, as_of, scores);
+    answer.to_json()
+}
+
+fn scored<'a>(
+    state: &AppState,
+    selected: &Selected,
+    request: &'a ScoreRequest<'a>,
+    as_of: Timestamp,
+) -> Result<Vec<Scored<'a>>, ServeError> {
+    let rows = rows(&selected.model, request)?;
+    let job = Job {
+        state,
+        model: &selected.model,
+        common: selected.model.bind(&request.features)?,
+        as_of,
+        reasons: request.reasons as usize,
+    };
+    let one = |row: &Row<'a>| match job.score(row) {
+        Ok(score) => Ok(Scored { key: row.key(), result: Ok(score) }),
+        Err(error) if request.partial => Ok(Scored { key: row.key(), result: Err(error) }),
+        Err(error) => Err(error),
+    };
+    if is_small(request) { rows.iter().map(one).collect() } else { rows.par_iter().map(one).collect() }
+}
+
+/// What all rows of one request share.
+struct Job<'a> {
+    state: &'a AppState,
+    model: &'a LiveModel,
+    common: Vec<(usize, scorehouse_features::value::Value)>,
+    as_of: Timestamp,
+    reasons: usize,
+}
+
+impl Job<'_> {
+    fn score(&self, row: &Row<'_>) -> Result<scorehouse_models::Score, ServeError> {
+        match row {
+            Row::Entity(entity) => {
+                let as_of = match &entity.as_of {
+                    Some(text) => moment::as_of(self.state.clock.as_ref(), Some(text))?,
+                    None => self.as_of,
+                };
+                let asked = row::EntityRead { entity, common: &self.common, as_of, reasons: self.reasons };
+                row::score_entity(self.state.online.as_ref(), self.model, &asked)
+            }
+            Row::Inputs(fields) => row::score_inputs(self.model, fields, self.as_of, self.reasons),
+        }
+    }
+}
+
+fn rows<'a>(model: &LiveModel, request: &'a ScoreRequest<'a>) -> Result<Vec<Row<'a>>, ServeError> {
+    check(model, request)?;
+    let entities = request.entity.iter().chain(request.entities.iter().flatten());
+    let inputs = request.inputs.iter().flat_map(|rows| &rows.0);
+    Ok(entities.map(Row::Entity).chain(inputs.map(|fields: &Fields<'_>| Row::Inputs(fields))).collect())
+}
+
+fn check(model: &LiveModel, request: &ScoreRequest<'_>) -> Result<(), ServeError> {
+    let invalid = |message: &str| Err(ServeError::InvalidField { message: message.into(), nearest: None });
+    let given = [request.entity.is_some(), request.entities.is_some(), request.inputs.is_some()];
+    let count = row_count(request);
+    match given.iter().filter(|given| **given).count() {
+        0 if model.entity().is_some() => return invalid("give `entity` or `entities`"),
+        0 => return invalid("give `inputs`: this model reads a plain table"),
+        1 => {}
+        _ => return invalid("give one of `entity`, `entities` and `inputs`"),
+    }
+    if request.inputs.is_none() && model.entity().is_none() {
+        return Err(model.not_suited("reads a plain table; give `inputs`, not entities"));
+    }
+    if request.inputs.is_some() && !request.features.0.is_empty() {
+        return invalid("`features` go with entities; `inputs` hold their own values");
+    }
+    if request.reasons > MOST_REASONS {
+        return invalid("`reasons` takes 0 to 100");
+    }
+    if count > MOST_ROWS {
+        return Err(ServeError::TooMany { what: "rows", limit: MOST_ROWS, given: count });
+    }
+    Ok(())
+}

@@ -1,0 +1,111 @@
+//! One row: from a key or plain values to a score.
+
+use std::cell::RefCell;
+
+use scorehouse_features::online::OnlineStore;
+use scorehouse_features::time::Timestamp;
+use scorehouse_features::value::{Missing, Value};
+use scorehouse_features::view::{Read, RequestFields, Scratch};
+use scorehouse_models::Score;
+
+use super::request::EntityAsked;
+use crate::error::ServeError;
+use crate::live_model::LiveModel;
+use crate::service::entities::{key_of, unknown_key};
+use crate::service::scalar::Fields;
+
+/// One row of a request.
+#[derive(Debug, Clone, Copy)]
+pub enum Row<'a> {
+    /// An entity whose features come from the store.
+    Entity(&'a EntityAsked<'a>),
+    /// Plain values by input name.
+    Inputs(&'a Fields<'a>),
+}
+
+impl<'a> Row<'a> {
+    /// The entity's key, where the row has one.
+    #[must_use]
+    pub fn key(&self) -> Option<&'a str> {
+        match self {
+            Self::Entity(entity) => entity.key.as_deref(),
+            Self::Inputs(_) => None,
+        }
+    }
+}
+
+/// Memory that every score of a thread reuses.
+#[derive(Debug, Default)]
+struct Work {
+    read: Scratch,
+    values: Vec<Value>,
+    overrides: Vec<(usize, Value)>,
+    score: scorehouse_models::Scratch,
+}
+
+thread_local! {
+    static WORK: RefCell<Work> = RefCell::default();
+}
+
+/// The key that an entity described by its features alone is read under. No row holds it: it is a code point
+/// that Unicode reserves never to be a character.
+const NOBODY: &str = "\u{fdd0}";
+
+/// What is asked of one entity.
+#[derive(Debug, Clone, Copy)]
+pub struct EntityRead<'a> {
+    /// Key and own values.
+    pub entity: &'a EntityAsked<'a>,
+    /// Values that all entities of the request share, by slot.
+    pub common: &'a [(usize, Value)],
+    /// The moment whose knowledge counts.
+    pub as_of: Timestamp,
+    /// How many reasons at most.
+    pub reasons: usize,
+}
+
+/// Scores one entity.
+///
+/// # Errors
+/// [`ServeError::Unknown`] for its key or a feature, and what reading and scoring report.
+pub fn score_entity(
+    online: &dyn OnlineStore,
+    model: &LiveModel,
+    asked: &EntityRead<'_>,
+) -> Result<Score, ServeError> {
+    let (plan, entity) = model.plan()?;
+    let key = key_of(asked.entity.key.as_deref().unwrap_or(NOBODY))?;
+    if asked.entity.key.is_some() && !online.contains(entity, &key)? {
+        return Err(unknown_key(online, entity, &key));
+    }
+    WORK.with_borrow_mut(|work| {
+        work.overrides.clear();
+        work.overrides.extend_from_slice(asked.common);
+        model.bind_into(&asked.entity.features, &mut work.overrides)?;
+        let request = RequestFields::new();
+        let read = Read { key: &key, as_of: asked.as_of, request: &request, overrides: &work.overrides };
+        plan.read(online, &read, &mut work.read, &mut work.values)?;
+        Ok(model.scoring().score(&work.values, asked.as_of, asked.reasons, &mut work.score)?)
+    })
+}
+
+/// Scores one row of plain values; inputs not given are missing.
+///
+/// # Errors
+/// [`ServeError::Unknown`] for an input, [`ServeError::WrongType`], and what scoring reports.
+pub fn score_inputs(
+    model: &LiveModel,
+    fields: &Fields<'_>,
+    as_of: Timestamp,
+    reasons: usize,
+) -> Result<Score, ServeError> {
+    WORK.with_borrow_mut(|work| {
+        work.values.clear();
+        work.values.resize(model.scoring().signature().inputs.len(), Value::Missing(Missing::NotGiven));
+        for (name, given) in &fields.0 {
+            let (position, value_type) = model.input(name)?;
+            work.values[position] = given.to_value(name, value_type)?;
+        }
+        Ok(model.scoring().score(&work.values, as_of, reasons, &mut work.score)?)
+    })
+}

@@ -1,0 +1,88 @@
+//! What every handler shares.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use scorehouse_features::definition::Project;
+use scorehouse_features::ids::EntityName;
+use scorehouse_features::online::OnlineStore;
+use scorehouse_features::time::Clock;
+use scorehouse_models::Registry;
+
+use crate::compute::{Compute, Doors};
+use crate::error::ServeError;
+use crate::live_model::LiveModels;
+use crate::service::entities::EntityPlan;
+use crate::telemetry::Metrics;
+
+/// The parts of a running server, behind one pointer.
+#[derive(Clone)]
+pub struct AppState(Arc<Parts>);
+
+/// The parts of a running server.
+pub struct Parts {
+    /// What the project declares.
+    pub project: Project,
+    /// Where "now" comes from.
+    pub clock: Arc<dyn Clock>,
+    /// The present state of every entity.
+    pub online: Arc<dyn OnlineStore>,
+    /// Models, versions and aliases.
+    pub registry: Arc<dyn Registry>,
+    /// The models that answer.
+    pub live: Arc<LiveModels>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// The door to heavier work.
+    pub compute: Compute,
+    /// Longest time a request may take.
+    pub timeout: Duration,
+    pub(crate) entities: IndexMap<EntityName, EntityPlan>,
+}
+
+/// What a server is built from; a test brings stores of its own.
+pub struct StateParts {
+    /// What the project declares.
+    pub project: Project,
+    /// Where "now" comes from.
+    pub clock: Arc<dyn Clock>,
+    /// The present state of every entity.
+    pub online: Arc<dyn OnlineStore>,
+    /// Models, versions and aliases.
+    pub registry: Arc<dyn Registry>,
+    /// Longest time a request may take.
+    pub timeout: Duration,
+    /// How much work may be under way at once.
+    pub doors: Doors,
+}
+
+impl AppState {
+    /// Puts a server's state together, with every model that the registry's aliases point to loaded.
+    ///
+    /// # Errors
+    /// What compiling the project's features, reading the registry and starting the pool report. A version
+    /// that may not go live is no error: it is logged, and the others answer.
+    pub fn new(parts: StateParts) -> Result<Self, ServeError> {
+        let StateParts { project, clock, online, registry, timeout, doors } = parts;
+        let metrics = Arc::new(Metrics::new()?);
+        let compute = Compute::new(doors, metrics.panics().clone())?;
+        let live = Arc::new(LiveModels::open(project.clone(), registry.clone(), metrics.clone())?);
+        let described = project.entities.keys().filter(|entity| {
+            let mut views = project.views.values();
+            views.any(|view| view.entity == **entity)
+        });
+        let plan = |entity: &EntityName| Ok((entity.clone(), EntityPlan::compile(&project, entity)?));
+        let entities = described.map(plan).collect::<Result<_, ServeError>>()?;
+        let parts = Parts { clock, online, registry, live, metrics, compute, timeout, entities, project };
+        Ok(Self(Arc::new(parts)))
+    }
+}
+
+impl Deref for AppState {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}

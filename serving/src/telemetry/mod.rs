@@ -1,0 +1,9 @@
+//! What is the server doing, and what did it do?
+
+mod log;
+mod metrics;
+mod observe;
+
+pub use log::{LogFormat, init};
+pub use metrics::Metrics;
+pub(crate) use observe::observe;

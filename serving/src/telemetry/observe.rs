@@ -1,0 +1,64 @@
+//! What happens around every request: its id, its time limit, its count, and the net under a panic.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures::FutureExt;
+
+use crate::error::ServeError;
+use crate::state::AppState;
+
+/// The header that carries a request's id in both directions.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+static NEXT: AtomicU64 = AtomicU64::new(1);
+
+/// Keeps a caller's own id when it is short and printable, else counts.
+fn request_id(request: &Request) -> HeaderValue {
+    let given = request.headers().get(&REQUEST_ID);
+    let fit = |id: &&HeaderValue| id.len() <= 100 && !id.is_empty() && id.to_str().is_ok();
+    given.filter(fit).cloned().unwrap_or_else(|| HeaderValue::from(NEXT.fetch_add(1, Ordering::Relaxed)))
+}
+
+/// Wraps a handler: id, time limit, count, and a panic turned into an answer.
+pub async fn observe(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let began = Instant::now();
+    let id = request_id(&request);
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
+    state.metrics.in_flight().inc();
+    let mut answer = guarded(&state, request, next).await;
+    state.metrics.in_flight().dec();
+    let (status, took) = (answer.status().as_u16(), began.elapsed());
+    state.metrics.request(route, known_method(method.as_str()), status, took);
+    tracing::debug!(id = ?id, %method, route, status, micros = took.as_micros() as u64, "answered");
+    answer.headers_mut().insert(REQUEST_ID, id);
+    answer
+}
+
+/// The method as a label: an invented one must not make a new time series.
+fn known_method(method: &str) -> &str {
+    match method {
+        "GET" | "POST" | "PUT" | "DELETE" | "HEAD" | "OPTIONS" | "PATCH" => method,
+        _ => "other",
+    }
+}
+
+async fn guarded(state: &AppState, request: Request, next: Next) -> Response {
+    let limit = state.timeout;
+    let run = AssertUnwindSafe(next.run(request)).catch_unwind();
+    match tokio::time::timeout(limit, run).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(_panic)) => {
+            state.metrics.panics().inc();
+            ServeError::Bug { message: "a handler panicked".into() }.into_response()
+        }
+        Err(_) => ServeError::TimedOut { seconds: limit.as_secs() }.into_response(),
+    }
+}
