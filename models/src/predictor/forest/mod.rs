@@ -175,4 +175,6 @@ impl Forest {
 }
 
 #[cfg(test)]
+mod parity;
+#[cfg(test)]
 mod tests;
