@@ -1,0 +1,76 @@
+//! `scorehouse init`: a project to start from.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use scorehouse_features::definition::{PROJECT_FILE, Project};
+use serde::Serialize;
+
+use crate::cli::args::InitArgs;
+use crate::cli::failure::{Failure, Outcome};
+use crate::cli::output::{Report, show};
+
+/// Runs `scorehouse init`.
+///
+/// # Errors
+/// A caller's failure when a project is there already, or the table or its label is not.
+pub fn run(args: &InitArgs, json: bool) -> Outcome<()> {
+    let file = args.folder.join(PROJECT_FILE);
+    if file.exists() {
+        return Err(Failure::caller(format!("{} is there already; nothing was changed", file.display())));
+    }
+    let files = match (&args.table, &args.label) {
+        (Some(table), Some(label)) => table_project(&args.folder, table, label)?,
+        _ => Project::template(&folder_name(&args.folder)),
+    };
+    fs::create_dir_all(&args.folder)?;
+    let mut written = Vec::new();
+    for (name, text) in files {
+        let path = args.folder.join(name);
+        fs::write(&path, text)?;
+        written.push(path);
+    }
+    Ok(show(&Started { folder: args.folder.clone(), files: written }, json)?)
+}
+
+/// The project of a plain file, after a look at its header.
+fn table_project(folder: &Path, table: &Path, label: &str) -> Outcome<Vec<(String, String)>> {
+    let found = table.canonicalize().map_err(|e| Failure::caller(format!("{}: {e}", table.display())))?;
+    let header = scorehouse_training::table_header(&found)?;
+    if !header.iter().any(|column| column == label) {
+        let near = scorehouse_features::nearest::nearest(label, header.iter().map(String::as_str));
+        let hint = near.map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
+        return Err(Failure::caller(format!("{} has no column `{label}`{hint}", table.display())));
+    }
+    fs::create_dir_all(folder)?;
+    let inside = found.strip_prefix(folder.canonicalize()?).map_or_else(|_| found.clone(), Path::to_path_buf);
+    let id = header.iter().find(|c| *c != label && is_id(c)).cloned();
+    Ok(Project::table_template(&folder_name(folder), &inside, label, id.as_deref()))
+}
+
+/// Headers that name rows in most exports.
+fn is_id(header: &str) -> bool {
+    let lower = header.to_ascii_lowercase().replace([' ', '-'], "_");
+    lower == "id" || lower == "uuid" || lower == "row_id"
+}
+
+/// A name for the project, from its folder.
+fn folder_name(folder: &Path) -> String {
+    let absolute = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
+    let name = absolute.file_name().map(|n| n.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let clean: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    if clean.is_empty() { "project".to_owned() } else { clean }
+}
+
+#[derive(Serialize)]
+struct Started {
+    folder: PathBuf,
+    files: Vec<PathBuf>,
+}
+
+impl Report for Started {
+    fn human(&self) -> String {
+        let files: Vec<String> = self.files.iter().map(|f| format!("  {}", f.display())).collect();
+        format!("wrote\n{}\nnext: cd {} && scorehouse check && scorehouse train", files.join("\n"), self.folder.display())
+    }
+}
