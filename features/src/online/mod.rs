@@ -16,7 +16,7 @@ pub mod log;
 mod overlay;
 mod rows;
 
-pub use base::{Base, BaseBuilder};
+pub use base::{Base, BaseBuilder, BaseTable};
 pub use embedded::{EmbeddedStore, StoreOptions, StoreStatus};
 pub use error::OnlineError;
 pub use event_id::EventId;

@@ -19,7 +19,7 @@ use crate::time::Timestamp;
 use crate::value::{Missing, Value, ValueType};
 use crate::view::columns::{Column, Columns, NO_WORD};
 use crate::view::key::{is_key, key_text};
-use crate::view::{Layout, SourceLayout, TableLayout};
+use crate::view::{Layout, SourceLayout, TableId, TableLayout};
 
 /// Names of the columns that history adds to a source's own.
 pub const EVENT_TIME: &str = "__event_time";
@@ -98,6 +98,21 @@ impl BaseBuilder {
         };
         let tables = layout.tables().par_iter().enumerate().map(build).collect::<Result<_, _>>()?;
         Ok(Base { layout_digest: layout.digest().to_owned(), drained, tables })
+    }
+}
+
+impl BaseTable {
+    /// Sorts rows of one table's source by key and, within a key, in canonical order. Batches come in any
+    /// order and hold `__event_time`, `__available_time`, `__arrival` and what [`BaseBuilder::columns`] says.
+    ///
+    /// # Errors
+    /// [`FeatureError::Shape`] when a column is missing or does not hold its declared type, or there are 2^32
+    /// rows; [`FeatureError::Bug`] for a table that is not in the layout.
+    pub fn build(layout: &Layout, table: TableId, batches: &[RecordBatch]) -> Result<Self, FeatureError> {
+        let unknown = || FeatureError::Bug(format!("no table {}", table.0));
+        let table = layout.tables().get(table.0).ok_or_else(unknown)?;
+        let source = layout.source(&table.source).ok_or_else(unknown)?;
+        Loaded::new(layout, source, batches)?.table(table)
     }
 }
 

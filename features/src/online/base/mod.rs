@@ -27,9 +27,10 @@ pub struct Base {
     tables: Vec<BaseTable>,
 }
 
-/// One table of the base.
+/// The rows of one source by one of its key columns: one table of a [`Base`], and what the offline engine
+/// reads a partition of history through.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct BaseTable {
+pub struct BaseTable {
     keys: KeyIndex,
     /// Rows of key `i` are `starts[i]..starts[i + 1]`.
     starts: ScalarBuffer<u32>,
@@ -41,8 +42,7 @@ impl Base {
     /// A base without rows, for a project whose history is empty.
     #[must_use]
     pub fn empty(layout: &Layout) -> Self {
-        let table = |_| BaseTable { starts: vec![0].into(), ..BaseTable::default() };
-        let tables = layout.tables().iter().map(table).collect();
+        let tables = layout.tables().iter().map(|_| BaseTable::empty()).collect();
         Self { layout_digest: layout.digest().to_owned(), drained: Position::START, tables }
     }
 
@@ -88,8 +88,15 @@ impl Base {
 }
 
 impl BaseTable {
+    /// A table without rows.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self { starts: vec![0].into(), ..Self::default() }
+    }
+
     /// The rows of `key`; none for a key it does not hold.
-    pub(crate) fn rows(&self, key: &str) -> ColumnarRows<'_> {
+    #[must_use]
+    pub fn rows(&self, key: &str) -> ColumnarRows<'_> {
         let (start, end) = self.range(key);
         self.columns.rows(start, end)
     }
@@ -121,7 +128,7 @@ impl BaseTable {
     }
 
     /// Up to `limit` keys after `after`, ascending by bytes.
-    pub(crate) fn keys_after(&self, after: Option<&str>, limit: usize) -> impl Iterator<Item = &str> {
+    pub fn keys_after(&self, after: Option<&str>, limit: usize) -> impl Iterator<Item = &str> {
         let start = after.map_or(0, |after| self.keys.first_after(after));
         (start..self.keys.len().min(start.saturating_add(limit))).map(|at| self.keys.get(at))
     }
