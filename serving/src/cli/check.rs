@@ -117,15 +117,21 @@ impl Report for Summary {
         }
         if !self.sources.is_empty() {
             let rows = self.sources.iter().map(|s| {
-                let columns: Vec<String> = s.columns.iter().map(|(name, kind)| format!("{name} {kind}")).collect();
-                vec![s.name.clone(), s.path.clone().unwrap_or_else(|| "pushed".to_owned()), columns.join(", ")]
+                let columns: Vec<String> =
+                    s.columns.iter().map(|(name, kind)| format!("{name} {kind}")).collect();
+                vec![
+                    s.name.clone(),
+                    s.path.clone().unwrap_or_else(|| "pushed".to_owned()),
+                    columns.join(", "),
+                ]
             });
             parts.push(table(&["source", "files", "columns"], &[], rows));
         }
         if !self.views.is_empty() {
-            let rows = self.views.iter().map(|v| {
-                vec![v.name.clone(), v.entity.clone(), v.kind.to_owned(), v.features.to_string()]
-            });
+            let rows = self
+                .views
+                .iter()
+                .map(|v| vec![v.name.clone(), v.entity.clone(), v.kind.to_owned(), v.features.to_string()]);
             parts.push(table(&["view", "entity", "kind", "features"], &[3], rows));
         }
         if !self.feature_sets.is_empty() {

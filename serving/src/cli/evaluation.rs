@@ -20,9 +20,12 @@ const RANKING: [(&str, &str); 3] =
 /// One table for probability models, one for recommenders; every candidate a line, the chosen one marked.
 #[must_use]
 pub fn table_of(models: &[TrainedLine]) -> String {
-    let is_ranking = |c: &CandidateResult| c.metrics.positives.is_none() && c.metrics.value("log_loss").is_none();
+    let is_ranking =
+        |c: &CandidateResult| c.metrics.positives.is_none() && c.metrics.value("log_loss").is_none();
     let mut parts = Vec::new();
-    for (ranking, measure, columns) in [(false, "holdout rows", &PROBABILITY[..]), (true, "holdout users", &RANKING[..])] {
+    for (ranking, measure, columns) in
+        [(false, "holdout rows", &PROBABILITY[..]), (true, "holdout users", &RANKING[..])]
+    {
         let rows: Vec<Vec<String>> = models
             .iter()
             .flat_map(|line| line.candidates.iter().map(move |candidate| (line, candidate)))

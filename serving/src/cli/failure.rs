@@ -80,7 +80,8 @@ impl Failure {
             #[serde(skip_serializing_if = "<[String]>::is_empty")]
             diagnostics: &'a [String],
         }
-        let document = Document { error: &self.message, exit_code: self.code(), diagnostics: &self.diagnostics };
+        let document =
+            Document { error: &self.message, exit_code: self.code(), diagnostics: &self.diagnostics };
         match serde_json::to_string_pretty(&document) {
             Ok(text) if json => eprintln!("{text}"),
             _ => {

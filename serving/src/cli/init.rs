@@ -71,6 +71,10 @@ struct Started {
 impl Report for Started {
     fn human(&self) -> String {
         let files: Vec<String> = self.files.iter().map(|f| format!("  {}", f.display())).collect();
-        format!("wrote\n{}\nnext: cd {} && scorehouse check && scorehouse train", files.join("\n"), self.folder.display())
+        format!(
+            "wrote\n{}\nnext: cd {} && scorehouse check && scorehouse train",
+            files.join("\n"),
+            self.folder.display()
+        )
     }
 }

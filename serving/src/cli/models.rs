@@ -28,7 +28,10 @@ pub fn run(session: &Session, command: &ModelsCommand) -> Outcome<()> {
             let registry = session.registry()?;
             let record = session.version(&registry, &model_name(model)?, version)?;
             std::fs::write(output, registry.artifact_bytes(&record.model, record.version)?)?;
-            Ok(show(&Exported { digest: record.digest.to_string(), file: output.display().to_string() }, session.json)?)
+            Ok(show(
+                &Exported { digest: record.digest.to_string(), file: output.display().to_string() },
+                session.json,
+            )?)
         }
     }
 }
@@ -163,9 +166,12 @@ fn rollback(session: &Session, model: &str, alias: &str) -> Outcome<()> {
     let registry = session.registry()?;
     let name = AliasName::new(alias)?;
     let trail = registry.audit(&model_name(model)?)?;
-    let last = trail.iter().rev().find(|e| e.action == AuditAction::MoveAlias && e.alias.as_ref() == Some(&name));
+    let last =
+        trail.iter().rev().find(|e| e.action == AuditAction::MoveAlias && e.alias.as_ref() == Some(&name));
     let before = last.and_then(|entry| entry.from).ok_or_else(|| {
-        Failure::caller(format!("{alias} of {model} has not stood anywhere before; see `scorehouse models audit`"))
+        Failure::caller(format!(
+            "{alias} of {model} has not stood anywhere before; see `scorehouse models audit`"
+        ))
     })?;
     promote(session, model, alias, before, "rolled back")
 }

@@ -37,7 +37,10 @@ impl Bars {
         let (bar, shape) = if total == 0 {
             (ProgressBar::new_spinner(), "{prefix:10.bold} {spinner} {msg} {elapsed:>6.dim}")
         } else {
-            (ProgressBar::new(total), "{prefix:10.bold} {bar:28.cyan/dim} {percent:>3}% {msg} {elapsed:>6.dim}")
+            (
+                ProgressBar::new(total),
+                "{prefix:10.bold} {bar:28.cyan/dim} {percent:>3}% {msg} {elapsed:>6.dim}",
+            )
         };
         if let Ok(style) = ProgressStyle::with_template(shape) {
             bar.set_style(style.progress_chars("━━─"));

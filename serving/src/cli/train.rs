@@ -28,7 +28,12 @@ pub fn run(session: &Session, args: &TrainArgs) -> Outcome<()> {
     let history = StoreHistory::open(session)?;
     let mut done = Vec::new();
     for model in &models {
-        done.push(train_one(session, &history, model, &Order { now, promote: !args.no_promote, force: args.force, report: args.report.as_deref() })?);
+        done.push(train_one(
+            session,
+            &history,
+            model,
+            &Order { now, promote: !args.no_promote, force: args.force, report: args.report.as_deref() },
+        )?);
     }
     Ok(show(&TrainReport { models: done }, session.json)?)
 }
@@ -95,22 +100,33 @@ impl Report for TrainReport {
 fn chosen(session: &Session, names: &[String]) -> Outcome<Vec<ModelName>> {
     if names.is_empty() {
         let trained = |p: &Pipeline| !matches!(p, Pipeline::Registered(_));
-        let all: Vec<ModelName> =
-            session.project.models.values().filter(|m| trained(&m.pipeline)).map(|m| m.name.clone()).collect();
+        let all: Vec<ModelName> = session
+            .project
+            .models
+            .values()
+            .filter(|m| trained(&m.pipeline))
+            .map(|m| m.name.clone())
+            .collect();
         return if all.is_empty() {
             Err(Failure::data("the project declares no model to train; add a [model.…] section"))
         } else {
             Ok(all)
         };
     }
-    names.iter().map(|text| {
-        let name = model_name(text)?;
-        if session.project.models.contains_key(&name) {
-            return Ok(name);
-        }
-        let known: Vec<&str> = session.project.models.keys().map(ModelName::as_str).collect();
-        Err(Failure::caller(format!("the project declares no model `{name}`; it declares {}", known.join(", "))))
-    }).collect()
+    names
+        .iter()
+        .map(|text| {
+            let name = model_name(text)?;
+            if session.project.models.contains_key(&name) {
+                return Ok(name);
+            }
+            let known: Vec<&str> = session.project.models.keys().map(ModelName::as_str).collect();
+            Err(Failure::caller(format!(
+                "the project declares no model `{name}`; it declares {}",
+                known.join(", ")
+            )))
+        })
+        .collect()
 }
 
 /// Trains one model and registers it.
@@ -138,14 +154,20 @@ pub fn train_one(
     register(session, model, trained, order)
 }
 
-fn register(session: &Session, model: &ModelName, trained: Trained, order: &Order<'_>) -> Outcome<TrainedLine> {
+fn register(
+    session: &Session,
+    model: &ModelName,
+    trained: Trained,
+    order: &Order<'_>,
+) -> Outcome<TrainedLine> {
     let registry = session.registry()?;
     let report = write_report(session, model, &trained, order.report)?;
     let window = trained.window.from.zip(trained.window.to).map(|(from, to)| TrainingWindow { from, to });
     let request = RegisterRequest {
         model: model.clone(),
         artifact: trained.artifact.to_bytes()?,
-        metrics: serde_json::to_value(&trained.metrics).map_err(|e| Failure::new(scorehouse_features::Fault::Bug, e))?,
+        metrics: serde_json::to_value(&trained.metrics)
+            .map_err(|e| Failure::new(scorehouse_features::Fault::Bug, e))?,
         window,
         parents: Parents {
             feature_set: trained.artifact.signature.feature_set.clone(),

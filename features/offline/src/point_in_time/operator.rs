@@ -16,14 +16,12 @@ use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::physical_expr::{
     Distribution, EquivalenceProperties, LexOrdering, OrderingRequirements, PhysicalExpr, PhysicalSortExpr,
 };
-use datafusion::physical_plan::execution_plan::{
-    Boundedness, EmissionType, InputDistributionRequirements, ReplaceChildrenOptions,
-};
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, ReplaceChildrenOptions};
 use datafusion::physical_plan::expressions::Column;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties,
-    SendableRecordBatchStream,
+    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, InputDistributionRequirements,
+    PlanProperties, SendableRecordBatchStream,
 };
 use futures::{StreamExt, TryStreamExt};
 
@@ -75,7 +73,7 @@ impl PointInTimeExec {
         let keys = (Self::key_of(&self.questions, KEY), Self::key_of(&self.rows, &self.key));
         match (self.chunk, keys) {
             (Some(_), (Ok(question), Ok(row))) => {
-                vec![Distribution::HashPartitioned(vec![question]), Distribution::HashPartitioned(vec![row])]
+                vec![Distribution::KeyPartitioned(vec![question]), Distribution::KeyPartitioned(vec![row])]
             }
             _ => vec![Distribution::SinglePartition, Distribution::SinglePartition],
         }
@@ -84,7 +82,10 @@ impl PointInTimeExec {
 
 impl fmt::Debug for PointInTimeExec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PointInTimeExec").field("key", &self.key).field("chunk", &self.chunk).finish_non_exhaustive()
+        f.debug_struct("PointInTimeExec")
+            .field("key", &self.key)
+            .field("chunk", &self.chunk)
+            .finish_non_exhaustive()
     }
 }
 

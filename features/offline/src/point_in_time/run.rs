@@ -50,7 +50,11 @@ pub trait SourceRows: Send + Sync {
     ///
     /// # Errors
     /// When the source is not known or cannot be read.
-    async fn source_rows(&self, source: &SourceName, columns: &[ColumnName]) -> Result<SourceInput, OfflineError>;
+    async fn source_rows(
+        &self,
+        source: &SourceName,
+        columns: &[ColumnName],
+    ) -> Result<SourceInput, OfflineError>;
 }
 
 /// Entities at moments, with what a request would bring.
@@ -116,7 +120,9 @@ impl PointInTime<'_> {
     }
 
     fn slot_type(&self, slot: usize) -> Result<ValueType, OfflineError> {
-        self.plan.slot_type(slot).ok_or_else(|| OfflineError::Internal(format!("the plan has no slot {slot}")))
+        self.plan
+            .slot_type(slot)
+            .ok_or_else(|| OfflineError::Internal(format!("the plan has no slot {slot}")))
     }
 
     async fn gather(&self, gather: &Gather, state: &mut State<'_>) -> Result<(), OfflineError> {
@@ -160,10 +166,12 @@ impl PointInTime<'_> {
         let source = self.layout.source(&table.source);
         let source = source.ok_or_else(|| OfflineError::Internal(format!("no source {}", table.source)))?;
         let numbers = self.layout.read_columns(&table.source);
-        let columns: Vec<ColumnName> = numbers.iter().map(|number| source.columns[*number].0.clone()).collect();
+        let columns: Vec<ColumnName> =
+            numbers.iter().map(|number| source.columns[*number].0.clone()).collect();
         let input = self.sources.source_rows(&table.source, &columns).await?;
         let asked: Arc<dyn ExecutionPlan> =
-            MemorySourceConfig::try_new_exec(&[vec![questions]], Questions::schema(), None).map_err(from_query)?;
+            MemorySourceConfig::try_new_exec(&[vec![questions]], Questions::schema(), None)
+                .map_err(from_query)?;
         let key = table.key.as_str();
         if input.bytes <= self.memory / HEADROOM {
             let rows = single(input.plan);
@@ -257,7 +265,9 @@ fn link(holder: usize, key: usize, state: &mut State<'_>) -> Result<(), OfflineE
         None => {
             let value_type = value_type_of(&slot.values)?;
             let column = Column::from_arrow(&slot.values, value_type)?;
-            (0..column.len()).map(|row| key_text(&slot.value(&column, row)).map(|text| text.into_owned())).collect()
+            (0..column.len())
+                .map(|row| key_text(&slot.value(&column, row)).map(|text| text.into_owned()))
+                .collect()
         }
     };
     state.holders[holder] = Some(keys);

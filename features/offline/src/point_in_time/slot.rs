@@ -7,7 +7,7 @@ use arrow_array::builder::{
 };
 use arrow_array::cast::AsArray;
 use arrow_array::types::UInt8Type;
-use arrow_array::{Array, ArrayRef, StringArray, UInt32Array};
+use arrow_array::{ArrayRef, StringArray, UInt32Array};
 use arrow_schema::{DataType, TimeUnit};
 use scorehouse_features::value::{Missing, Value, ValueType};
 use scorehouse_features::view::Column;
