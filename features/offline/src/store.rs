@@ -1,0 +1,179 @@
+//! The offline store as a whole: its files, its workers and its memory.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use datafusion::execution::TaskContext;
+use datafusion::execution::context::SessionContext;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{GreedyMemoryPool, TrackConsumersPool};
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::prelude::SessionConfig;
+use tokio::runtime::Runtime;
+
+use scorehouse_features::definition::{Project, Source};
+use scorehouse_features::ids::SourceName;
+
+use crate::error::OfflineError;
+use crate::manifest::{self, Manifest, StoredColumn};
+use crate::storage::Storage;
+
+/// Rows that move through a query together.
+const BATCH_ROWS: usize = 32_768;
+/// Under this name DataFusion finds the history's files.
+const STORE_URL: &str = "history://local";
+/// Consumers named when memory runs out.
+const TOP_CONSUMERS: NonZeroUsize = NonZeroUsize::new(3).unwrap();
+
+/// The history of a project's sources, under `state/history`.
+///
+/// Methods block; call them from a thread that may (not from inside an async task).
+pub struct OfflineStore {
+    state: PathBuf,
+    storage: Storage,
+    runtime: Option<Runtime>,
+    session: SessionContext,
+    threads: usize,
+    memory: usize,
+    declared: BTreeMap<SourceName, Declared>,
+}
+
+/// What a project declares of a source, as far as its history depends on it.
+#[derive(Debug)]
+pub(crate) struct Declared {
+    pub(crate) columns: Vec<StoredColumn>,
+    pub(crate) definition: Vec<String>,
+}
+
+impl OfflineStore {
+    /// Opens the history of `project`, making its folder if need be.
+    ///
+    /// # Errors
+    /// [`OfflineError::Io`] when the folder cannot be made or threads cannot be started.
+    pub fn open(project: &Project) -> Result<Self, OfflineError> {
+        let state = project.root.join(&project.state);
+        let storage = Storage::open(&state.join("history"))?;
+        let threads = match project.settings.threads {
+            0 => std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
+            threads => threads,
+        };
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(threads)
+            .thread_name("scorehouse-offline")
+            .enable_all()
+            .build()
+            .map_err(OfflineError::io(&state))?;
+        let memory = project.settings.memory_limit;
+        let session = session(&state, &storage, threads, memory)?;
+        let declared = |source: &Source| Declared {
+            columns: manifest::columns(source),
+            definition: manifest::definition(source),
+        };
+        let declared = project.sources.values().map(|s| (s.name.clone(), declared(s))).collect();
+        Ok(Self { state, storage, runtime: Some(runtime), session, threads, memory, declared })
+    }
+
+    /// What the project declared of a source when the store was opened.
+    pub(crate) fn declared(&self, name: &SourceName) -> Result<&Declared, OfflineError> {
+        self.declared.get(name).ok_or_else(|| OfflineError::UnknownSource {
+            name: name.clone(),
+            known: self.declared.keys().map(ToString::to_string).collect(),
+        })
+    }
+
+    /// What the history holds now.
+    ///
+    /// # Errors
+    /// [`OfflineError::Manifest`] or [`OfflineError::Storage`].
+    pub fn manifest(&self) -> Result<Manifest, OfflineError> {
+        self.block_on(self.storage.manifest())
+    }
+
+    /// The folder of the project's state.
+    #[must_use]
+    pub fn state(&self) -> &Path {
+        &self.state
+    }
+
+    /// Workers that share a query.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// Bytes that a query may hold before it spills.
+    #[must_use]
+    pub fn memory_limit(&self) -> usize {
+        self.memory
+    }
+
+    pub(crate) fn storage(&self) -> &Storage {
+        &self.storage
+    }
+
+    /// What a plan runs in: batch size, memory pool, spill folder.
+    pub(crate) fn task_context(&self) -> Arc<TaskContext> {
+        self.session.task_ctx()
+    }
+
+    pub(crate) fn store_url(&self) -> Result<ObjectStoreUrl, OfflineError> {
+        Ok(ObjectStoreUrl::parse(STORE_URL)?)
+    }
+
+    /// Waits for `task`.
+    pub(crate) fn block_on<T>(
+        &self,
+        task: impl Future<Output = Result<T, OfflineError>>,
+    ) -> Result<T, OfflineError> {
+        match &self.runtime {
+            Some(runtime) => runtime.block_on(task),
+            None => Err(OfflineError::Internal("the offline store is shutting down".to_owned())),
+        }
+    }
+}
+
+impl std::fmt::Debug for OfflineStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OfflineStore").field("state", &self.state).field("threads", &self.threads).finish()
+    }
+}
+
+impl Drop for OfflineStore {
+    fn drop(&mut self) {
+        // Dropped inside somebody's async task, a runtime that waits for its threads would panic.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn session(
+    state: &Path,
+    storage: &Storage,
+    threads: usize,
+    memory: usize,
+) -> Result<SessionContext, OfflineError> {
+    let spill = state.join("spill");
+    std::fs::create_dir_all(&spill).map_err(OfflineError::io(&spill))?;
+    let disk = DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![spill]));
+    let pool = TrackConsumersPool::new(GreedyMemoryPool::new(memory), TOP_CONSUMERS);
+    let env = RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::new(pool))
+        .with_disk_manager_builder(disk)
+        .build_arc()?;
+    env.register_object_store(ObjectStoreUrl::parse(STORE_URL)?.as_ref(), storage.store());
+    let config = SessionConfig::new().with_target_partitions(threads).with_batch_size(BATCH_ROWS);
+    Ok(SessionContext::new_with_config_rt(config, env))
+}
+
+/// A source of the project by name.
+pub(crate) fn find_source<'a>(project: &'a Project, name: &SourceName) -> Result<&'a Source, OfflineError> {
+    project.sources.get(name).ok_or_else(|| OfflineError::UnknownSource {
+        name: name.clone(),
+        known: project.sources.keys().map(ToString::to_string).collect(),
+    })
+}
