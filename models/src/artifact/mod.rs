@@ -198,8 +198,8 @@ impl Artifact {
         let mut scratch = Scratch::default();
         for (sample, golden) in self.golden.iter().enumerate() {
             let found = model.score(&golden.values, golden.as_of, 0, &mut scratch)?.output;
-            // Written so that NaN is a mismatch.
-            if !((found - golden.output).abs() <= golden.tolerance) {
+            let off = (found - golden.output).abs();
+            if off.is_nan() || off > golden.tolerance {
                 return Err(ModelError::GoldenMismatch { sample, expected: golden.output, found });
             }
         }

@@ -1,291 +1,268 @@
 //! Exact contributions of the columns to a forest's score: path-dependent `TreeSHAP`.
 //!
 //! The values are those of Lundberg et al., "From local explanations to global understanding with explainable AI
-//! for trees" (Nature Machine Intelligence, 2020), algorithm 2. They are computed leaf by leaf instead of by
-//! recursion. Let the way to a leaf of value v ask d different columns; let z(j) be the share of the training
-//! rows that column j lets through on that way, and call j *open* when it lets this row through. With
+//! for trees" (Nature Machine Intelligence, 2020), algorithm 2, computed another way. Take the way to a leaf of
+//! value v that asks d different columns. Let z(j) be the share of the training rows that column j lets through
+//! on that way, and o(j) be 1 if it lets this row through, else 0. The leaf gives column i
 //!
 //! ```text
-//! w(s) = s! (d-s-1)! / d!
-//! A(O) = Σ over S ⊆ O of  w(|S|) · Π z(j), j not in S
+//! v (o(i) - z(i)) Σ over S of |S|! (d-|S|-1)! / d! · Π o(j), j in S · Π z(j), j neither in S nor i
 //! ```
 //!
-//! the leaf gives every column that is not open `-v·A(O)`, and every open column i `v·(1-z(i))/z(i)·A(O∖i)`,
-//! where O is the set of open columns. A depends on the forest and on O only, so for short ways it is tabulated
-//! for all 2^d sets (the idea of Yang, "Fast `TreeSHAP`", 2021), and a row costs a look-up per leaf and column.
-//! Long ways are worked out as they come, from the polynomial Π (y + z(j)) over the open columns.
+//! Since `s! (d-s-1)! / d!` is the integral of `t^s (1-t)^(d-s-1)` over t from 0 to 1, the sum over all subsets is
+//!
+//! ```text
+//! ∫ Π f(j, t) dt over j other than i,   f(j, t) = t·o(j) + (1-t)·z(j)
+//! ```
+//!
+//! a polynomial of degree d-1, which Gauss–Legendre quadrature with d/2 points gives exactly; and every number in
+//! it is positive, so nothing cancels. The products are shared along the tree: one pass down multiplies the
+//! factors of the columns above each node, one pass up adds up what lies below (the sharing of Yu et al., "Linear
+//! `TreeSHAP`", 2022). A row costs a few multiplications per node and point, where the recursion of the paper costs
+//! the square of the depth per leaf.
 
 use super::Forest;
-use super::builder::MOST_ON_PATH;
-
-/// Longest way that is tabulated; a table has 2^d numbers.
-const MOST_TABULATED: usize = 10;
-/// Numbers that all tables of a forest may hold (32 MiB).
-const TABLE_NUMBERS: usize = 1 << 22;
+use super::node::Node;
+use super::quadrature::Quadrature;
 
 /// What contributions need to know of a forest.
 #[derive(Debug, Clone)]
 pub(super) struct Explainer {
-    /// For a split node: which bit of its way stands for its column.
-    bit: Vec<u8>,
-    trees: Vec<TreePaths>,
-    leaves: Vec<LeafPath>,
-    /// Columns on the ways of all leaves, one after the other, and beside each its z.
-    columns: Vec<u32>,
-    shares: Vec<f64>,
-    tables: Vec<f64>,
+    /// For every node but roots: the step that leads to it.
+    steps: Vec<Step>,
+    trees: Vec<Span>,
     /// Nodes of the largest tree.
     largest: usize,
+    /// Most different columns on a way.
+    most_columns: usize,
     /// The mean score of the training rows.
     base: f64,
 }
 
-/// A tree's nodes and its leaves in [`Explainer::leaves`].
+/// A step from a node to a child.
 #[derive(Debug, Clone, Copy)]
-struct TreePaths {
+struct Step {
+    /// z of the column asked, over all its questions on the way so far.
+    share: f64,
+    /// The column asked.
+    column: u32,
+    /// The node, within its tree, that the last step before that asked this column led to; `FIRST` if none did.
+    before: u32,
+}
+
+const FIRST: u32 = u32::MAX;
+const NOWHERE: Step = Step { share: 1.0, column: 0, before: FIRST };
+
+/// A tree's nodes.
+#[derive(Debug, Clone, Copy)]
+struct Span {
     root: u32,
     nodes: u32,
-    first_leaf: u32,
-    leaves: u32,
 }
-
-/// The way to one leaf.
-#[derive(Debug, Clone, Copy)]
-struct LeafPath {
-    /// Position of the leaf in its tree.
-    local: u32,
-    /// Where its columns begin.
-    first: u32,
-    /// How many there are.
-    count: u32,
-    /// Where its table begins; `NO_TABLE` when it has none.
-    table: u32,
-    value: f64,
-}
-
-const NO_TABLE: u32 = u32::MAX;
-
-/// The columns asked so far on the way down, with the share each lets through.
-type Way = Vec<(u32, f64)>;
 
 impl Explainer {
     pub(super) fn new(forest: &Forest) -> Self {
-        let mut explainer = Self {
-            bit: vec![0; forest.nodes.len()],
-            trees: Vec::with_capacity(forest.trees.len()),
-            leaves: Vec::new(),
-            columns: Vec::new(),
-            shares: Vec::new(),
-            tables: Vec::new(),
-            largest: 0,
-            base: forest.base,
-        };
+        let mut steps = vec![NOWHERE; forest.nodes.len()];
+        let mut explainer =
+            Self { steps: Vec::new(), trees: Vec::new(), largest: 0, most_columns: 0, base: forest.base };
         for (i, tree) in forest.trees.iter().enumerate() {
             let end = forest.trees.get(i + 1).map_or(forest.nodes.len(), |next| next.root as usize);
-            explainer.add_tree(forest, tree.root, end as u32 - tree.root);
+            let nodes = tree.root as usize..end;
+            let columns = lay_steps(forest, tree.root, &mut steps[nodes.clone()]);
+            explainer.base += mean(forest, tree.root, nodes.len());
+            explainer.largest = explainer.largest.max(nodes.len());
+            explainer.most_columns = explainer.most_columns.max(columns);
+            explainer.trees.push(Span { root: tree.root, nodes: nodes.len() as u32 });
         }
+        explainer.steps = steps;
         explainer
-    }
-
-    fn add_tree(&mut self, forest: &Forest, root: u32, nodes: u32) {
-        let first_leaf = self.leaves.len() as u32;
-        let mut waiting: Vec<(u32, Way)> = vec![(root, Way::new())];
-        while let Some((at, way)) = waiting.pop() {
-            let node = forest.nodes[at as usize];
-            if node.child == at {
-                self.add_leaf(at - root, forest.leaf[at as usize], &way);
-                continue;
-            }
-            let column = node.column() as u32;
-            let bit = way.iter().position(|(asked, _)| *asked == column).unwrap_or(way.len());
-            self.bit[at as usize] = bit as u8;
-            let both = forest.cover[node.child as usize] + forest.cover[node.child as usize + 1];
-            for child in [node.child + 1, node.child] {
-                let share = forest.cover[child as usize] / both;
-                let mut way = way.clone();
-                match way.get_mut(bit) {
-                    Some((_, so_far)) => *so_far *= share,
-                    None => way.push((column, share)),
-                }
-                waiting.push((child, way));
-            }
-        }
-        let leaves = self.leaves.len() as u32 - first_leaf;
-        self.trees.push(TreePaths { root, nodes, first_leaf, leaves });
-        self.largest = self.largest.max(nodes as usize);
-    }
-
-    fn add_leaf(&mut self, local: u32, value: f64, way: &Way) {
-        self.base += way.iter().fold(value, |product, (_, share)| product * share);
-        let first = self.columns.len() as u32;
-        self.columns.extend(way.iter().map(|(column, _)| *column));
-        let shares: Vec<f64> = way.iter().map(|(_, share)| *share).collect();
-        let table = self.add_table(value, &shares);
-        self.shares.extend(shares);
-        self.leaves.push(LeafPath { local, first, count: way.len() as u32, table, value });
-    }
-
-    /// Tabulates `value·A(O)` for every set O, if the way is short and there is room.
-    fn add_table(&mut self, value: f64, shares: &[f64]) -> u32 {
-        let size = 1_usize << shares.len().min(MOST_TABULATED + 1);
-        let start = self.tables.len();
-        if shares.is_empty() || shares.len() > MOST_TABULATED || start + size > TABLE_NUMBERS {
-            return NO_TABLE;
-        }
-        let mut open = Polynomial::one();
-        self.tables.resize(start + size, 0.0);
-        let weights = Weights::new(shares.len());
-        for (set, number) in self.tables[start..].iter_mut().enumerate() {
-            open.reset();
-            let mut closed = value;
-            for (i, share) in shares.iter().enumerate() {
-                if set >> i & 1 == 1 { open.multiply(*share) } else { closed *= share }
-            }
-            *number = closed * open.weighted(&weights);
-        }
-        start as u32
-    }
-
-    /// Leaves every way to be worked out.
-    #[cfg(test)]
-    pub(super) fn drop_tables(&mut self) {
-        self.leaves.iter_mut().for_each(|leaf| leaf.table = NO_TABLE);
     }
 
     /// Adds `factor` times every column's contribution for `row` to `out`, and gives `factor` times the base.
     pub(super) fn add(&self, forest: &Forest, row: &[f64], factor: f64, out: &mut [f64]) -> f64 {
-        let mut open = vec![0_u128; self.largest];
-        for tree in &self.trees {
-            if forest.sets.ends.is_empty() {
-                self.mark_open::<false>(forest, *tree, row, &mut open);
-            } else {
-                self.mark_open::<true>(forest, *tree, row, &mut open);
-            }
-            let leaves = tree.first_leaf as usize..(tree.first_leaf + tree.leaves) as usize;
-            for leaf in &self.leaves[leaves] {
-                let open = open[leaf.local as usize];
-                if leaf.table == NO_TABLE {
-                    self.work_out(*leaf, open, factor, out);
-                } else {
-                    self.look_up(*leaf, open as usize, factor, out);
-                }
-            }
+        match self.most_columns {
+            0..=4 => self.add_with::<2>(forest, row, factor, out),
+            5..=8 => self.add_with::<4>(forest, row, factor, out),
+            9..=12 => self.add_with::<6>(forest, row, factor, out),
+            13..=16 => self.add_with::<8>(forest, row, factor, out),
+            17..=32 => self.add_with::<16>(forest, row, factor, out),
+            // The builder allows no more than 128 columns on a way.
+            _ => self.add_with::<64>(forest, row, factor, out),
         }
         factor * self.base
     }
 
-    /// For every node of a tree, which columns on the way to it are open for `row`: parents come before their
-    /// children, so one pass does.
-    fn mark_open<const SETS: bool>(&self, forest: &Forest, tree: TreePaths, row: &[f64], open: &mut [u128]) {
-        open[0] = u128::MAX;
-        for local in 0..tree.nodes as usize {
-            let at = tree.root + local as u32;
-            let left = forest.nodes[at as usize].child;
-            if left == at {
+    fn add_with<const N: usize>(&self, forest: &Forest, row: &[f64], factor: f64, out: &mut [f64]) {
+        let mut walk = Walk::<N>::new(forest, row, self.largest);
+        walk.rule.weights.iter_mut().for_each(|weight| *weight *= factor);
+        for tree in &self.trees {
+            let steps = &self.steps[tree.root as usize..][..tree.nodes as usize];
+            if forest.sets.ends.is_empty() {
+                walk.down::<false>(tree.root, steps);
+            } else {
+                walk.down::<true>(tree.root, steps);
+            }
+            walk.up(tree.root, steps, out);
+        }
+    }
+}
+
+/// Fills in the steps of one tree, and gives the most different columns on a way.
+fn lay_steps(forest: &Forest, root: u32, steps: &mut [Step]) -> usize {
+    let mut columns = vec![0_usize; steps.len()];
+    // The step that last led through each node's parent, so that a way can be followed up.
+    let mut parents = vec![FIRST; steps.len()];
+    for local in 0..steps.len() {
+        let node = forest.nodes[root as usize + local];
+        if node.child == root + local as u32 {
+            continue;
+        }
+        let column = node.column() as u32;
+        let before = asked_before(forest, root, &parents, local, column);
+        let so_far = if before == FIRST { 1.0 } else { steps[before as usize].share };
+        let both = forest.cover[node.child as usize] + forest.cover[node.child as usize + 1];
+        for child in [node.child, node.child + 1] {
+            let share = so_far * (forest.cover[child as usize] / both);
+            let child = (child - root) as usize;
+            steps[child] = Step { share, column, before };
+            parents[child] = local as u32;
+            columns[child] = columns[local] + usize::from(before == FIRST);
+        }
+    }
+    columns.into_iter().max().unwrap_or(0)
+}
+
+/// The child under the nearest node above `local` that asks `column`, on the way to `local`.
+fn asked_before(forest: &Forest, root: u32, parents: &[u32], local: usize, column: u32) -> u32 {
+    let mut below = local as u32;
+    while parents[below as usize] != FIRST {
+        let parent = parents[below as usize];
+        if forest.nodes[(root + parent) as usize].column() as u32 == column {
+            return below;
+        }
+        below = parent;
+    }
+    FIRST
+}
+
+/// The mean of a tree's leaves, weighted by the training rows that reached them.
+fn mean(forest: &Forest, root: u32, nodes: usize) -> f64 {
+    let mut means = vec![0.0; nodes];
+    for local in (0..nodes).rev() {
+        let at = root as usize + local;
+        let left = forest.nodes[at].child as usize;
+        means[local] = if left == at {
+            forest.leaf[at]
+        } else {
+            let (l, r) = (forest.cover[left], forest.cover[left + 1]);
+            let left = left - root as usize;
+            (l * means[left] + r * means[left + 1]) / (l + r)
+        };
+    }
+    means[0]
+}
+
+/// One row's walk through one tree after the other.
+struct Walk<'a, const N: usize> {
+    forest: &'a Forest,
+    row: &'a [f64],
+    rule: Quadrature<N>,
+    /// For every node: Π f(j, t) over the columns j on the way to it, at each point t.
+    above: Vec<[f64; N]>,
+    /// For every node: the sum over the leaves below of weight · value · Π f(j, t) over the columns on the way from
+    /// the node to the leaf.
+    below: Vec<[f64; N]>,
+    /// For every node: o of the column that led to it, over all its questions on the way.
+    open: Vec<f64>,
+}
+
+impl<'a, const N: usize> Walk<'a, N> {
+    fn new(forest: &'a Forest, row: &'a [f64], largest: usize) -> Self {
+        let empty = || vec![[0.0; N]; largest];
+        let rule = Quadrature::new();
+        Self { forest, row, rule, above: empty(), below: empty(), open: vec![0.0; largest] }
+    }
+
+    /// f at each point for a column that is `open` and lets `share` of the training rows through.
+    #[inline]
+    fn factor(&self, open: f64, share: f64) -> [f64; N] {
+        self.rule.points.map(|t| t * open + (1.0 - t) * share)
+    }
+
+    /// Fills in `above` and `open`: parents stand before their children, so one pass does.
+    fn down<const SETS: bool>(&mut self, root: u32, steps: &[Step]) {
+        self.above[0] = [1.0; N];
+        for local in 0..steps.len() {
+            let at = root + local as u32;
+            let Node { child, .. } = self.forest.nodes[at as usize];
+            if child == at {
                 continue;
             }
-            let goes_right = forest.step::<SETS>(at, row) != left;
-            let both = open[local];
-            let closed = both & !(1_u128 << self.bit[at as usize]);
-            let child = (left - tree.root) as usize;
-            open[child] = if goes_right { closed } else { both };
-            open[child + 1] = if goes_right { both } else { closed };
-        }
-    }
-
-    fn look_up(&self, leaf: LeafPath, open: usize, factor: f64, out: &mut [f64]) {
-        let way = leaf.first as usize..(leaf.first + leaf.count) as usize;
-        let table = &self.tables[leaf.table as usize..][..1 << leaf.count];
-        let open = open & (table.len() - 1);
-        let closed = -factor * table[open];
-        for (i, (column, share)) in self.columns[way.clone()].iter().zip(&self.shares[way]).enumerate() {
-            out[*column as usize] += if open >> i & 1 == 1 {
-                factor * (1.0 - share) / share * table[open ^ (1 << i)]
-            } else {
-                closed
-            };
-        }
-    }
-
-    fn work_out(&self, leaf: LeafPath, open: u128, factor: f64, out: &mut [f64]) {
-        let way = leaf.first as usize..(leaf.first + leaf.count) as usize;
-        let (columns, shares) = (&self.columns[way.clone()], &self.shares[way]);
-        let weights = Weights::new(shares.len());
-        let mut polynomial = Polynomial::one();
-        let mut scale = factor * leaf.value;
-        for (i, share) in shares.iter().enumerate() {
-            if open >> i & 1 == 1 { polynomial.multiply(*share) } else { scale *= share }
-        }
-        let closed = -scale * polynomial.weighted(&weights);
-        for (i, (column, share)) in columns.iter().zip(shares).enumerate() {
-            out[*column as usize] += if open >> i & 1 == 1 {
-                scale * (1.0 - share) * polynomial.weighted_without(*share, &weights)
-            } else {
-                closed
-            };
-        }
-    }
-}
-
-/// `w(s) = s! (d-s-1)! / d!` for s from 0 to d-1, and 0 for d.
-struct Weights([f64; MOST_ON_PATH + 1]);
-
-impl Weights {
-    fn new(d: usize) -> Self {
-        let mut weights = [0.0; MOST_ON_PATH + 1];
-        // w(0) = 1/d and w(s) = w(s-1)·s/(d-s), which needs no factorials.
-        let mut weight = 1.0 / d as f64;
-        for (s, w) in weights.iter_mut().enumerate().take(d) {
-            if s > 0 {
-                weight *= s as f64 / (d - s) as f64;
+            let taken = self.forest.step::<SETS>(at, self.row);
+            for child in [child, child + 1] {
+                let follows = f64::from(u8::from(child == taken));
+                let child = (child - root) as usize;
+                let step = steps[child];
+                let mut above = self.above[local];
+                let open = if step.before == FIRST { 1.0 } else { self.open[step.before as usize] };
+                if step.before != FIRST {
+                    let before = self.factor(open, steps[step.before as usize].share);
+                    above.iter_mut().zip(before).for_each(|(product, f)| *product /= f);
+                }
+                let factor = self.factor(open * follows, step.share);
+                above.iter_mut().zip(factor).for_each(|(product, f)| *product *= f);
+                self.above[child] = above;
+                self.open[child] = open * follows;
             }
-            *w = weight;
         }
-        Self(weights)
-    }
-}
-
-/// Π (y + z) by its coefficients, that of y^s at position s.
-struct Polynomial {
-    coefficients: [f64; MOST_ON_PATH + 1],
-    degree: usize,
-}
-
-impl Polynomial {
-    const fn one() -> Self {
-        let mut coefficients = [0.0; MOST_ON_PATH + 1];
-        coefficients[0] = 1.0;
-        Self { coefficients, degree: 0 }
     }
 
-    const fn reset(&mut self) {
-        self.coefficients[0] = 1.0;
-        self.degree = 0;
-    }
-
-    /// Multiplies by (y + share).
-    fn multiply(&mut self, share: f64) {
-        let degree = self.degree + 1;
-        self.coefficients[degree] = self.coefficients[degree - 1];
-        for s in (1..degree).rev() {
-            self.coefficients[s] = self.coefficients[s - 1] + share * self.coefficients[s];
+    /// Fills in `below` from the last node to the first and adds what each step contributes.
+    fn up(&mut self, root: u32, steps: &[Step], out: &mut [f64]) {
+        for local in (0..steps.len()).rev() {
+            let at = root as usize + local;
+            let child = self.forest.nodes[at].child;
+            if child as usize == at {
+                let value = self.forest.leaf[at];
+                self.below[local] = self.rule.weights.map(|weight| weight * value);
+                continue;
+            }
+            let left = (child - root) as usize;
+            let column = steps[left].column as usize;
+            let mut below = [0.0; N];
+            for child in [left, left + 1] {
+                out[column] += self.add_step(local, child, steps, &mut below);
+            }
+            self.below[local] = below;
         }
-        self.coefficients[0] *= share;
-        self.degree = degree;
     }
 
-    fn weighted(&self, weights: &Weights) -> f64 {
-        self.coefficients[..=self.degree].iter().zip(&weights.0).map(|(c, w)| c * w).sum()
-    }
-
-    /// The same sum for the polynomial divided by (y + share), one of its factors. Dividing from the highest
-    /// power down shrinks rounding errors, since a share is at most 1.
-    fn weighted_without(&self, share: f64, weights: &Weights) -> f64 {
-        let mut quotient = 0.0;
+    /// Adds what lies below `child` to its parent's `below`, and gives the contribution of the step between.
+    ///
+    /// A column asked again replaces its earlier step for the leaves below: what that one will give for them is
+    /// taken off here.
+    #[inline]
+    fn add_step(&self, parent: usize, child: usize, steps: &[Step], below: &mut [f64; N]) -> f64 {
+        let step = steps[child];
+        let open = self.open[child];
+        let factor = self.factor(open, step.share);
+        let (above, under) = (&self.above[parent], &self.below[child]);
         let mut sum = 0.0;
-        for s in (1..=self.degree).rev() {
-            quotient = self.coefficients[s] - share * quotient;
-            sum += quotient * weights.0[s - 1];
+        if step.before == FIRST {
+            for k in 0..N {
+                sum += above[k] * under[k];
+                below[k] += factor[k] * under[k];
+            }
+            return sum * (open - step.share);
+        }
+        let before = steps[step.before as usize];
+        let open_before = self.open[step.before as usize];
+        let factor_before = self.factor(open_before, before.share);
+        let (now, then) = (open - step.share, open_before - before.share);
+        for k in 0..N {
+            let ratio = factor[k] / factor_before[k];
+            sum += above[k] / factor_before[k] * under[k] * (now - then * ratio);
+            below[k] += ratio * under[k];
         }
         sum
     }

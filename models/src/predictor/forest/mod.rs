@@ -3,6 +3,7 @@
 mod builder;
 mod explain;
 mod node;
+mod quadrature;
 mod store;
 
 use std::sync::OnceLock;
@@ -33,7 +34,7 @@ pub struct Forest {
     base: f64,
     width: usize,
     scale: Scale,
-    explainer: OnceLock<Explainer>,
+    explainer: OnceLock<Box<Explainer>>,
 }
 
 /// Where a tree stands, and how many steps lead to its deepest leaf.
@@ -81,7 +82,7 @@ impl Forest {
 
     /// Builds the tables that contributions read, unless they stand.
     pub(crate) fn prepare(&self) {
-        self.explainer.get_or_init(|| Explainer::new(self));
+        self.explainer.get_or_init(|| Box::new(Explainer::new(self)));
     }
 
     /// The raw score of a row at least [`Forest::width`] wide; missing is NaN.
@@ -107,7 +108,7 @@ impl Forest {
     }
 
     pub(crate) fn add_contributions(&self, row: &[f64], factor: f64, out: &mut [f64]) -> f64 {
-        let explainer = self.explainer.get_or_init(|| Explainer::new(self));
+        let explainer = self.explainer.get_or_init(|| Box::new(Explainer::new(self)));
         explainer.add(self, &row[..self.width], factor, out)
     }
 
@@ -170,7 +171,7 @@ impl Forest {
             x > node.threshold
         };
         // `|` instead of `||`: both sides are cheap, and a branch here would be mispredicted half the time.
-        node.child + u32::from(beyond | (x.is_nan() & node.missing_right()))
+        node.child.wrapping_add(u32::from(beyond | (x.is_nan() & node.missing_right())))
     }
 }
 

@@ -1,0 +1,88 @@
+//! How fast a forest scores and explains: `forest_speed FIGURES ROWS`.
+//!
+//! FIGURES is a file in the form of `fixtures/tree-shap/figures.json`, whose first forest is measured. ROWS is how
+//! many rows are made by repeating the file's own. Times are processor time.
+
+#![allow(clippy::print_stdout, reason = "printing the figures is what this program does")]
+
+use scorehouse_models::predictor::forest::{SplitRule, TreeNode};
+use scorehouse_models::{ForestBuilder, Predictor, Scale};
+use serde_json::Value;
+
+type Failure = Box<dyn std::error::Error>;
+
+fn main() -> Result<(), Failure> {
+    let mut arguments = std::env::args().skip(1);
+    let path = arguments.next().ok_or("usage: forest_speed FIGURES ROWS")?;
+    let rows: usize = arguments.next().map_or(Ok(100_000), |n| n.parse())?;
+    let figures: Value = serde_json::from_str(&std::fs::read_to_string(path)?)?;
+    let figure = &figures["forests"][0];
+    let sample: Vec<Vec<f64>> = list(&figure["rows"])
+        .iter()
+        .map(|row| list(row).iter().map(|x| x.as_f64().unwrap_or(f64::NAN)).collect())
+        .collect();
+    let width = sample.first().map_or(0, Vec::len);
+    let mut builder = ForestBuilder::new(width, 0.0, Scale::LogOdds);
+    for tree in list(&figure["trees"]) {
+        let nodes: Option<Vec<TreeNode>> = list(tree).iter().map(node).collect();
+        builder.add(&nodes.ok_or("a node is malformed")?)?;
+    }
+    let forest = Predictor::Forest(builder.finish());
+    let table: Vec<f64> = sample.iter().cycle().take(rows).flatten().copied().collect();
+    measure(&forest, &table, width)
+}
+
+fn measure(forest: &Predictor, table: &[f64], width: usize) -> Result<(), Failure> {
+    let rows = table.len() / width;
+    let mut out = vec![0.0; rows];
+    let start = cpu_seconds();
+    for (row, raw) in table.chunks(width).zip(&mut out) {
+        *raw = forest.raw(row)?;
+    }
+    println!("one row at a time: {:.2} µs a row", per_row(start, rows));
+    let start = cpu_seconds();
+    forest.raw_batch(table, width, &mut out)?;
+    println!("in a batch:        {:.2} µs a row", per_row(start, rows));
+    let start = cpu_seconds();
+    forest.prepare()?;
+    println!("tables for reasons: {:.1} ms once", (cpu_seconds() - start) * 1e3);
+    let explained = rows.min(5_000);
+    let mut contributions = vec![0.0; width];
+    let start = cpu_seconds();
+    for row in table.chunks(width).take(explained) {
+        forest.contributions(row, &mut contributions)?;
+    }
+    println!("contributions:     {:.2} µs a row", per_row(start, explained));
+    Ok(())
+}
+
+fn per_row(start: f64, rows: usize) -> f64 {
+    (cpu_seconds() - start) * 1e6 / rows as f64
+}
+
+/// Seconds this process has run on a processor, from Linux: what others do meanwhile does not count.
+fn cpu_seconds() -> f64 {
+    let text = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
+    text.split(' ').next().and_then(|ns| ns.parse::<f64>().ok()).unwrap_or(f64::NAN) / 1e9
+}
+
+fn list(json: &Value) -> &[Value] {
+    json.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn node(json: &Value) -> Option<TreeNode> {
+    let whole = |name: &str| json[name].as_u64().and_then(|n| u32::try_from(n).ok());
+    if let Some(value) = json["value"].as_f64() {
+        return Some(TreeNode::Leaf { value, cover: json["cover"].as_f64()? });
+    }
+    let codes = || list(&json["one_of"]).iter().filter_map(Value::as_u64).map(|c| c as u32).collect();
+    let rule = json["at_most"].as_f64().map_or_else(|| SplitRule::OneOf(codes()), SplitRule::AtMost);
+    let missing_left = json["missing_left"].as_bool()?;
+    Some(TreeNode::Split {
+        column: whole("column")?,
+        rule,
+        missing_left,
+        left: whole("left")?,
+        right: whole("right")?,
+    })
+}
