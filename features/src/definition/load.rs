@@ -7,11 +7,11 @@ use indexmap::IndexMap;
 use toml::de::DeTable;
 
 use crate::definition::catalogue::Catalogue;
+use crate::definition::infer::infer;
 use crate::definition::raw::{Finding, Findings, Section};
 use crate::definition::read::source::{Sources, declared};
 use crate::definition::read::{derived, entity, feature_set, model, request, settings, source, view};
-use crate::definition::{Column, Diagnostic, Entity, Project, Source};
-use crate::ids::EntityName;
+use crate::definition::{Diagnostic, Project};
 
 /// The name of the project file inside its folder.
 pub const PROJECT_FILE: &str = "scorehouse.toml";
@@ -73,8 +73,7 @@ fn check(file: Section<'_>, root: &Path) -> Project {
     let head = settings::head(file, root);
     let settings = settings::settings(file);
     let entities = entity::entities(file);
-    let infer = |source: &Source| infer(source, root, &entities);
-    let checked = source::sources(file, &infer);
+    let checked = source::sources(file, &|source| infer(source, root, &entities));
     let sources = Sources::new(file, &checked);
     let mut catalogue = Catalogue {
         entities,
@@ -113,14 +112,4 @@ fn check_sections(file: &Section<'_>) {
         let finding = Finding::at(entry.key_at(), format!("unknown section [{}]", entry.key()));
         file.findings().report(finding.known(entry.key(), SECTIONS));
     }
-}
-
-/// The columns of a source's first file that it does not declare.
-fn infer(
-    source: &Source,
-    root: &Path,
-    entities: &IndexMap<EntityName, Entity>,
-) -> Result<Vec<Column>, String> {
-    let _ = (source, root, entities);
-    Err("columns are not inferred yet".to_owned())
 }

@@ -3,6 +3,7 @@
 mod catalogue;
 mod diagnostic;
 mod fingerprint;
+mod infer;
 mod load;
 mod model;
 mod project;
@@ -11,7 +12,11 @@ mod read;
 mod scope;
 mod size;
 mod source;
+mod template;
 mod view;
+
+#[cfg(test)]
+mod tests;
 
 use catalogue::Catalogue;
 
@@ -20,4 +25,5 @@ pub use load::PROJECT_FILE;
 pub use model::*;
 pub use project::*;
 pub use source::*;
+pub use template::Template;
 pub use view::*;

@@ -14,8 +14,11 @@ mod parse;
 mod scope;
 mod types;
 
+#[cfg(test)]
+mod tests;
+
 pub use compiled::Expression;
 pub use error::{ExpressionError, Problem};
 pub use functions::function_names;
-pub use parse::dotted_names;
+pub use parse::names_in;
 pub use scope::Scope;

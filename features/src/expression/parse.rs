@@ -78,10 +78,10 @@ pub(super) fn place(text: &str, line: u64, column: u64) -> Option<usize> {
     Some(text.split('\n').take(above).map(|l| l.chars().count() + 1).sum::<usize>() + column)
 }
 
-/// The dotted names that stand in `text`, as written, without asking what they mean; none when the text
-/// cannot be read at all.
+/// The names that stand in `text`, dotted or not, as written and without asking what they mean (words of
+/// SQL and functions among them); none when the text cannot be read at all.
 #[must_use]
-pub fn dotted_names(text: &str) -> Vec<Vec<String>> {
+pub fn names_in(text: &str) -> Vec<Vec<String>> {
     let tokens = Tokenizer::new(&Scorehouse, text).tokenize().unwrap_or_default();
     let mut names: Vec<Vec<String>> = Vec::new();
     let mut after_dot = false;
@@ -98,6 +98,5 @@ pub fn dotted_names(text: &str) -> Vec<Vec<String>> {
             _ => after_dot = false,
         }
     }
-    names.retain(|name| name.len() > 1);
     names
 }

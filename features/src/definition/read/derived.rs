@@ -9,7 +9,7 @@ use crate::definition::read::request::fields;
 use crate::definition::read::view::{description, entity, kind, words};
 use crate::definition::scope::{FeatureScope, Request};
 use crate::definition::{DerivedFeature, Feature, View, ViewKind};
-use crate::expression::{Expression, ExpressionError, Problem, dotted_names};
+use crate::expression::{Expression, ExpressionError, Problem, names_in};
 use crate::ids::{EntityName, FeatureName, LocalName, ViewName};
 
 /// Reads derived views into `catalogue`, in the order of what they read; circles are mistakes.
@@ -91,7 +91,7 @@ fn reads(entry: &Entry<'_>) -> Vec<String> {
         table.get("expr").filter(Entry::is_text).and_then(|e| e.text())
     });
     texts
-        .flat_map(dotted_names)
+        .flat_map(names_in)
         .filter_map(|path| match path.as_slice() {
             [view, _] | [_, view, _] => Some(view.clone()),
             _ => None,

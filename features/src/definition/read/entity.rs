@@ -7,8 +7,8 @@ use crate::definition::{Catalogue, Entity, Reference, ViewKind};
 use crate::ids::{EntityName, FeatureName, ReferenceName};
 use crate::value::ValueType;
 
-/// Names that stand for something else in features and rules.
-const TAKEN: [&str; 2] = ["request", "item"];
+/// A name that stands for something else in features.
+const TAKEN: &str = "request";
 
 /// Reads all entities, without their references.
 pub(in crate::definition) fn entities(file: Section<'_>) -> IndexMap<EntityName, Entity> {
@@ -54,9 +54,9 @@ fn reference(
 ) -> Option<(ReferenceName, Reference)> {
     let role: ReferenceName = written.name()?;
     let findings = written.findings();
-    if TAKEN.contains(&role.as_str()) || catalogue.declares_view(role.as_str()) {
-        let message = format!("a reference cannot be called `{role}`: features would be ambiguous");
-        findings.report(Finding::at(written.key_at(), message).expected("a name that no view has"));
+    if role.as_str() == TAKEN {
+        let finding = Finding::at(written.key_at(), "a reference cannot be called `request`");
+        findings.report(finding.expected("another name: `request.x` is a field of the request"));
         return None;
     }
     let (key, target, target_at) = if written.is_text() {

@@ -5,7 +5,9 @@ use indexmap::IndexMap;
 use crate::definition::raw::{Entry, Finding, Section};
 use crate::definition::read::condition::{find_column, over_columns};
 use crate::definition::{Availability, Column, CsvOptions, FileFormat, Origin, Source};
+use crate::expression::names_in;
 use crate::ids::{ColumnName, SourceName};
+use crate::source::moment::MomentFormat;
 use crate::value::ValueType;
 
 const KEYS: [&str; 16] = [
@@ -49,16 +51,18 @@ fn source(entry: &Entry<'_>, infer: Infer<'_>) -> Option<Source> {
     let section = entry.section("a table: [source.X]")?;
     section.only(&format!("source.{}", entry.key()), &KEYS);
     let name = entry.name();
-    let path = section.get("path").and_then(|e| e.words()).map(str::to_owned);
+    let path = section.get("path").and_then(|e| path(&e));
     let format = format(&section, path.as_deref());
     let (event_time, available) = times(&section);
+    let mut broken = Broken::default();
+    let columns = section.section("columns").map(|s| read_columns(&s, &mut broken)).unwrap_or_default();
     let mut source = Source {
         name: name?,
         path,
         format,
         event_time: event_time?,
         available,
-        columns: section.section("columns").map(|columns| read_columns(&columns)).unwrap_or_default(),
+        columns,
         infer: section.get("infer").and_then(|e| e.flag()).unwrap_or(false),
         keep: None,
         max_rejected: section.get("max_rejected").and_then(|e| share(&e)).unwrap_or(0.01),
@@ -66,18 +70,32 @@ fn source(entry: &Entry<'_>, infer: Infer<'_>) -> Option<Source> {
     };
     require_times(&mut source);
     if source.infer {
-        complete(&section, &mut source, infer);
+        complete(&section, &mut source, infer)?;
     }
     if let Some(computed) = section.section("compute") {
-        compute(&computed, &mut source.columns);
+        compute(&computed, &mut source.columns, &mut broken);
     }
-    check_times(&section, &source);
-    source.keep = section.get("keep").and_then(|e| over_columns(&e, &source.columns, Some(ValueType::Bool)));
-    if source.columns.is_empty() {
+    check_times(&section, &source, &broken);
+    source.keep = section
+        .get("keep")
+        .filter(|e| !broken.stand_in(e))
+        .and_then(|e| over_columns(&e, &source.columns, Some(ValueType::Bool)));
+    if source.columns.is_empty() && broken.0.is_empty() {
         let finding = Finding::at(section.at(), format!("source `{}` has no columns", source.name));
         section.findings().report(finding.expected("`columns = { name = \"type\" }` or `infer = true`"));
     }
     Some(source)
+}
+
+/// A glob below the project's folder.
+fn path(entry: &Entry<'_>) -> Option<String> {
+    let path = entry.words()?;
+    if let Err(error) = glob::Pattern::new(path) {
+        let finding = Finding::at(entry.at(), format!("`path` is not a glob: {}", error.msg));
+        entry.findings().report(finding.expected("such as \"data/orders/*.csv.gz\""));
+        return None;
+    }
+    Some(path.to_owned())
 }
 
 fn share(entry: &Entry<'_>) -> Option<f64> {
@@ -108,8 +126,30 @@ fn times(section: &Section<'_>) -> (Option<ColumnName>, Availability) {
     (event, available.unwrap_or(Availability::EventTime))
 }
 
-fn read_columns(section: &Section<'_>) -> Vec<Column> {
-    section.entries().iter().filter_map(read_column).collect()
+/// Columns that are declared, but wrong: what reads them is not blamed as well.
+#[derive(Default)]
+struct Broken(Vec<String>);
+
+impl Broken {
+    /// True when an expression reads one of them.
+    fn stand_in(&self, entry: &Entry<'_>) -> bool {
+        if self.0.is_empty() || !entry.is_text() {
+            return false;
+        }
+        let names = names_in(entry.text().unwrap_or_default());
+        names.iter().any(|name| matches!(name.as_slice(), [one] if self.0.contains(one)))
+    }
+}
+
+fn read_columns(section: &Section<'_>, broken: &mut Broken) -> Vec<Column> {
+    let mut columns = Vec::new();
+    for entry in section.entries() {
+        match read_column(&entry) {
+            Some(column) => columns.push(column),
+            None => broken.0.push(entry.key().to_owned()),
+        }
+    }
+    columns
 }
 
 fn read_column(entry: &Entry<'_>) -> Option<Column> {
@@ -138,17 +178,14 @@ fn read_column(entry: &Entry<'_>) -> Option<Column> {
     Some(Column { name: name?, value_type: value_type?, origin })
 }
 
-/// A strftime pattern, proven by formatting a moment with it.
+/// How moments are written.
 fn pattern(entry: &Entry<'_>) -> Option<String> {
     let pattern = entry.words()?;
-    match jiff::fmt::strtime::format(
-        pattern,
-        &jiff::Zoned::new(jiff::Timestamp::UNIX_EPOCH, jiff::tz::TimeZone::UTC),
-    ) {
+    match MomentFormat::parse(Some(pattern)) {
         Ok(_) => Some(pattern.to_owned()),
         Err(error) => {
-            let finding = Finding::at(entry.at(), format!("`format` is not a strftime pattern: {error}"));
-            entry.findings().report(finding.expected("such as \"%Y-%m-%d %H:%M:%S\""));
+            let finding = Finding::at(entry.at(), format!("`format` is no format of times: {error}"));
+            entry.findings().report(finding.expected("such as \"%Y-%m-%d %H:%M:%S\" or \"unix\""));
             None
         }
     }
@@ -194,23 +231,26 @@ fn require_times(source: &mut Source) {
     }
 }
 
-fn complete(section: &Section<'_>, source: &mut Source, infer: Infer<'_>) {
+/// Adds the inferred columns; none when there are none to be had, and the rest would be guesswork.
+fn complete(section: &Section<'_>, source: &mut Source, infer: Infer<'_>) -> Option<()> {
     match infer(source) {
         Ok(columns) => {
             let new: Vec<Column> =
                 columns.into_iter().filter(|c| find_column(source, c.name.as_str()).is_none()).collect();
             source.columns.extend(new);
             require_times(source);
+            Some(())
         }
         Err(error) => {
             let at = section.get("infer").map_or(section.at(), |e| e.at());
             let finding = Finding::at(at, format!("columns cannot be inferred: {error}"));
             section.findings().report(finding.expected("a file that `path` finds, or `columns`"));
+            None
         }
     }
 }
 
-fn compute(section: &Section<'_>, columns: &mut Vec<Column>) {
+fn compute(section: &Section<'_>, columns: &mut Vec<Column>, broken: &mut Broken) {
     for entry in section.entries() {
         let Some(name) = entry.name::<ColumnName>() else { continue };
         if columns.iter().any(|column| column.name == name) {
@@ -218,20 +258,27 @@ fn compute(section: &Section<'_>, columns: &mut Vec<Column>) {
             section.findings().report(Finding::at(entry.key_at(), message).expected("another name"));
             continue;
         }
-        if let Some(expression) = over_columns(&entry, columns, None) {
-            let value_type = expression.value_type();
-            columns.push(Column { name, value_type, origin: Origin::Computed(expression) });
+        let compiled = if broken.stand_in(&entry) { None } else { over_columns(&entry, columns, None) };
+        match compiled {
+            Some(expression) => {
+                let value_type = expression.value_type();
+                columns.push(Column { name, value_type, origin: Origin::Computed(expression) });
+            }
+            None => broken.0.push(entry.key().to_owned()),
         }
     }
 }
 
-fn check_times(section: &Section<'_>, source: &Source) {
+fn check_times(section: &Section<'_>, source: &Source, broken: &Broken) {
     let available = match &source.available {
         Availability::Column(name) => Some(("available_time", name)),
         _ => None,
     };
     for (key, name) in std::iter::once(("event_time", &source.event_time)).chain(available) {
         let at = section.get(key).map_or(section.at(), |e| e.at());
+        if source.columns.is_empty() || broken.0.iter().any(|broken| broken == name.as_str()) {
+            continue;
+        }
         let Some(column) = find_column(source, name.as_str()) else {
             let finding = Finding::at(at, format!("`{key}` names no column: `{name}`"));
             let known = source.columns.iter().map(|c| c.name.as_str());

@@ -1,0 +1,258 @@
+//! What right project files mean.
+
+use crate::definition::tests::{WHOLE, parse};
+use crate::definition::*;
+use crate::ids::FeatureName;
+use crate::time::{DAY, Span, Timestamp};
+use crate::value::{Value, ValueType};
+
+fn local_names(view: &View) -> Vec<&str> {
+    view.features.iter().map(|f| f.name.as_str()).collect()
+}
+
+#[test]
+fn the_smallest_project_needs_six_lines() {
+    let project = parse(
+        "[project]\nname = \"telco\"\n[model.churn]\npipeline = \"table\"\ntable = \"train.csv\"\nlabel = \"label\"\nid = \"id\"\n",
+    );
+    let Pipeline::Table(table) = &project.models["churn"].pipeline else { panic!("not a table") };
+    assert_eq!((table.id.as_deref(), table.holdout, table.candidates.len()), (Some("id"), 0.25, 3));
+    assert_eq!(project.settings, Settings::default());
+    assert_eq!(project.state.to_str(), Some("/project/state"));
+}
+
+#[test]
+fn settings_are_read_in_their_units() {
+    let project = parse(WHOLE);
+    assert_eq!((project.name.as_str(), project.seed), ("wholesale", 7));
+    assert_eq!((project.settings.memory_limit, project.settings.body_limit), (512 << 20, 1 << 20));
+    assert_eq!((project.settings.listen.as_str(), project.settings.threads), ("0.0.0.0:9000", 2));
+}
+
+#[test]
+fn a_source_has_its_read_columns_first_and_then_its_computed_ones() {
+    let project = parse(WHOLE);
+    let source = &project.sources["order_lines"];
+    let names: Vec<&str> = source.columns.iter().map(|c| c.name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "invoice",
+            "quantity",
+            "unit_price",
+            "stock_code",
+            "customer_id",
+            "ordered",
+            "amount",
+            "cancelled",
+            "refund"
+        ]
+    );
+    assert_eq!(source.columns[6].value_type, ValueType::Float);
+    assert_eq!(source.available, Availability::Delay(Span(3_600_000_000)));
+    let Origin::Read { header, required, .. } = &source.columns[4].origin else { panic!("computed") };
+    assert_eq!((header.as_str(), *required), ("Customer ID", true));
+    let Origin::Read { required, .. } = &source.columns[5].origin else { panic!("computed") };
+    assert!(*required, "a row without its event time has no place in history");
+    let FileFormat::Csv(options) = &source.format else { panic!("not CSV") };
+    assert_eq!((options.delimiter, options.decimal, options.null.len()), (Some(b';'), b',', 2));
+    assert_eq!(project.sources["accounts"].format, FileFormat::Parquet);
+    assert!(project.sources["page_visit"].path.is_none());
+}
+
+#[test]
+fn a_computed_column_reads_the_ones_before_it() {
+    let project = parse(WHOLE);
+    let columns = &project.sources["order_lines"].columns;
+    let Origin::Computed(amount) = &columns[6].origin else { panic!("read") };
+    let row = [Value::Text("C1".into()), Value::Int(3), Value::Float(2.5)];
+    assert_eq!(amount.evaluate(&row, Timestamp(0)), Value::Float(7.5));
+}
+
+#[test]
+fn windows_spread_into_one_feature_each() {
+    let project = parse(WHOLE);
+    let view = &project.views["orders"];
+    assert_eq!(
+        local_names(view),
+        [
+            "lines_30d",
+            "lines_6w",
+            "lines",
+            "revenue_30d",
+            "revenue_6w",
+            "revenue",
+            "big_lines_365d",
+            "recency",
+            "product_1",
+            "product_2",
+            "recent_product_1_30d",
+            "recent_product_2_30d",
+            "first_order_30d",
+            "first_order_6w",
+            "first_order",
+            "products",
+        ]
+    );
+    let ViewKind::Window(window) = &view.kind else { panic!("not a window") };
+    assert_eq!(window.features.len(), view.features.len());
+    assert_eq!(window.features[1].window, Some(Span(42 * DAY)));
+    assert_eq!(window.features[9].aggregate.column().map(|c| c.as_str()), Some("stock_code"));
+    assert!(window.features[6].filter.is_some() && window.filter.is_some());
+    assert_eq!(view.features[3].words.as_deref(), Some("bought for {value} in 30 days"));
+    assert_eq!(view.features[5].words.as_deref(), Some("bought for {value} in all time"));
+    assert_eq!(view.features[14].value_type, ValueType::Time);
+}
+
+#[test]
+fn a_derived_view_comes_after_the_views_it_reads() {
+    let project = parse(WHOLE);
+    let place = |name: &str| project.views.get_index_of(name).unwrap();
+    assert!(place("deal_facts") > place("size_of_deal"));
+    assert!(place("size_of_deal") > place("deal"));
+    assert!(place("deal_facts") > place("size"));
+}
+
+#[test]
+fn a_derived_feature_knows_its_inputs_by_slot() {
+    let project = parse(WHOLE);
+    let ViewKind::Derived(derived) = &project.views["deal_facts"].kind else { panic!("not derived") };
+    let inputs: Vec<String> = derived[1].inputs.iter().map(ToString::to_string).collect();
+    assert_eq!(inputs, ["deal.amount", "account.size.staff"]);
+    let values = [Value::Float(900.0), Value::Int(30)];
+    assert_eq!(derived[1].expression.evaluate(&values, Timestamp(0)), Value::Float(30.0));
+    assert_eq!(project.request_fields["discount"], ValueType::Float);
+}
+
+#[test]
+fn references_know_their_target_and_key() {
+    let project = parse(WHOLE);
+    let account = &project.entities["opportunity"].references["account"];
+    assert_eq!((account.target.as_str(), account.key.to_string().as_str()), ("account", "deal.account_id"));
+    assert_eq!(project.entities["account"].references["customer"].target.as_str(), "customer");
+}
+
+#[test]
+fn patterns_expand_in_order_and_pass_over_keys() {
+    let project = parse(WHOLE);
+    let names: Vec<String> =
+        project.feature_sets["deal_close"].features.iter().map(|f| f.name.to_string()).collect();
+    assert_eq!(
+        names,
+        [
+            "deal.created",
+            "deal.amount",
+            "deal_facts.age_days",
+            "deal_facts.relative_amount",
+            "deal_facts.net",
+            "deal_facts.large",
+            "account.account.region",
+            "account.account.employees",
+            "account.size.staff",
+            "customer.orders.lines_30d",
+            "customer.orders.revenue_30d",
+            "customer.orders.recent_product_1_30d",
+            "customer.orders.recent_product_2_30d",
+            "customer.orders.first_order_30d",
+            "request.discount",
+        ],
+        "no keys, no stage, and not `account.size.loud`, which itself reads through a reference"
+    );
+    let amount = &project.feature_sets["deal_close"].features[1];
+    assert_eq!(amount.words.as_deref(), Some("the deal is worth {value}"));
+}
+
+#[test]
+fn a_feature_sets_hash_follows_what_decides_its_values_and_nothing_else() {
+    let hash = |text: &str| parse(text).feature_sets["customer_health"].hash.clone();
+    let original = hash(WHOLE);
+    assert_eq!(original.len(), 64);
+    let same = [
+        ("data/orders/*.csv.gz", "elsewhere/*.csv.gz"),
+        ("bought for {value} in {window}", "{value}"),
+        ("unit_price = \"float\"", "unit_price = \"float\", extra = \"text\""),
+        (
+            "[features.customer_health]",
+            "[features.other]\nentity = \"customer\"\nfeatures = [\"orders.lines\"]\n[features.customer_health]",
+        ),
+        ("ln(deal.amount)", "log10(deal.amount)"),
+    ];
+    for (from, to) in same {
+        assert_eq!(hash(&WHOLE.replace(from, to)), original, "{from} -> {to}");
+    }
+    let other = [
+        ("quantity * unit_price", "quantity * unit_price * 1.2"),
+        ("where = \"NOT cancelled\"", "where = \"NOT cancelled AND quantity > 0\""),
+        ("amount > 1000", "amount > 2000"),
+        ("delay = \"1h\"", "delay = \"2h\""),
+        ("keep = \"unit_price >= 0\"", "keep = \"unit_price > 0\""),
+        ("\"6w\", \"all\"", "\"7w\", \"all\""),
+        ("header = \"InvoiceDate\"", "header = \"Date\""),
+        ("null = [\"NA\", \"-\"]", "null = [\"NA\"]"),
+    ];
+    for (from, to) in other {
+        assert_ne!(hash(&WHOLE.replace(from, to)), original, "{from} -> {to}");
+    }
+}
+
+#[test]
+fn a_derived_features_hash_follows_its_inputs() {
+    let hash = |text: &str| parse(text).feature_sets["deal_close"].hash.clone();
+    let original = hash(WHOLE);
+    assert_ne!(hash(&WHOLE.replace("ln(deal.amount)", "log10(deal.amount)")), original);
+    assert_ne!(hash(&WHOLE.replace("ttl = \"400d\"", "ttl = \"300d\"")), original);
+}
+
+#[test]
+fn models_know_their_sources_and_defaults() {
+    let project = parse(WHOLE);
+    let Pipeline::Win(win) = &project.models["win"].pipeline else { panic!("not win") };
+    assert_eq!(win.at, [Span(DAY), Span(14 * DAY), Span(30 * DAY)], "in order");
+    assert_eq!((win.fit.candidates.len(), win.fit.holdout), (2, 0.3));
+    assert_eq!(win.won.value_type(), ValueType::Bool);
+    let Pipeline::Churn(churn) = &project.models["churn"].pipeline else { panic!("not churn") };
+    assert_eq!((churn.every, churn.horizon), (Span(30 * DAY), Span(90 * DAY)));
+    assert_eq!(churn.from, Timestamp::parse("2010-06-01").ok());
+    assert!(matches!(churn.definition, ChurnDefinition::NonContractual { filter: Some(_), .. }));
+    let Pipeline::Churn(cancel) = &project.models["cancel"].pipeline else { panic!("not churn") };
+    assert!(matches!(cancel.definition, ChurnDefinition::Contractual { filter: Some(_), .. }));
+    let Pipeline::Interactions(next) = &project.models["next"].pipeline else { panic!("not interactions") };
+    assert_eq!((next.user.as_str(), next.item.as_str(), next.repeat), ("user", "item", false));
+    let Pipeline::Table(risk) = &project.models["risk"].pipeline else { panic!("not a table") };
+    assert_eq!(risk.positive.as_deref(), Some("1"));
+}
+
+#[test]
+fn storefront_rules_are_bound_to_their_inputs() {
+    let project = parse(WHOLE);
+    let Pipeline::Upsell(upsell) = &project.models["upsell"].pipeline else { panic!("not upsell") };
+    assert_eq!((upsell.user.as_str(), upsell.item.as_str()), ("customer_id", "stock_code"));
+    assert_eq!(upsell.weight.as_ref().map(|w| w.value_type()), Some(ValueType::Float), "an int is taken");
+    let rule = &upsell.rules["sold_here"];
+    let feature = |name: &str| name.parse::<FeatureName>().unwrap();
+    let country = crate::ids::LocalName::new("country").unwrap();
+    assert_eq!(
+        rule.inputs,
+        [
+            RuleInput::Product(feature("stock.country")),
+            RuleInput::Request(country),
+            RuleInput::Item,
+            RuleInput::Customer(feature("orders.lines_30d")),
+        ]
+    );
+    let values = |item: &str| {
+        [
+            Value::Text("UK".into()),
+            Value::Missing(crate::value::Missing::NotGiven),
+            Value::Text(item.into()),
+            Value::Int(0),
+        ]
+    };
+    assert!(rule.expression.is_true(&values("85123A"), Timestamp(0)));
+    assert!(!rule.expression.is_true(&values("POST"), Timestamp(0)));
+}
+
+#[test]
+fn the_same_text_gives_the_same_project_each_time() {
+    assert_eq!(format!("{:?}", parse(WHOLE)), format!("{:?}", parse(WHOLE)));
+}

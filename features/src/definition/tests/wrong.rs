@@ -1,0 +1,228 @@
+//! Mistakes, and how they are told.
+
+use crate::definition::tests::{WHOLE, mistakes};
+
+/// The mistakes of the whole project after one change.
+fn after(from: &str, to: &str) -> String {
+    assert!(WHOLE.contains(from), "{from}");
+    mistakes(&WHOLE.replacen(from, to, 1))
+}
+
+#[test]
+fn an_unknown_key_is_told_with_its_place_and_the_nearest_name() {
+    let text =
+        "[project]\nname = \"x\"\n\n[source.orders]\nevent_time = \"at\"\n  colums = { at = \"time\" }\n";
+    let found = mistakes(text);
+    assert!(
+        found.contains(
+            "scorehouse.toml:6:3: unknown key `colums` in [source.orders]; did you mean `columns`?"
+        ),
+        "{found}"
+    );
+}
+
+#[test]
+fn all_mistakes_are_told_at_once_in_the_order_of_the_file() {
+    let text = "[projct]\nname = 3\n[server]\nlisten = \"nowhere\"\n[limits]\nmemory = \"lots\"\n[model.x]\npipeline = \"wni\"\n";
+    let found = mistakes(text);
+    let lines: Vec<&str> = found.lines().collect();
+    assert_eq!(lines.len(), 5, "{found}");
+    assert!(found.contains("1:2: unknown section [projct]; did you mean `project`?"), "{found}");
+    assert!(found.contains("`project` is missing"), "{found}");
+    assert!(found.contains("4:10: `listen` is \"nowhere\"; expected host:port"), "{found}");
+    assert!(found.contains("6:10: `memory` is \"lots\"; expected a size"), "{found}");
+    assert!(found.contains("8:12: unknown pipeline `wni`; did you mean `win`?"), "{found}");
+}
+
+#[test]
+fn broken_toml_is_told_with_its_place() {
+    let found = mistakes("[project]\nname = \"x\nseed = 1\n");
+    assert!(found.starts_with("scorehouse.toml:2:"), "{found}");
+}
+
+#[test]
+fn a_duplicate_key_is_a_mistake() {
+    assert!(mistakes("[project]\nname = \"x\"\nname = \"y\"\n").contains("3:1: duplicate key"));
+}
+
+#[test]
+fn a_mistake_inside_an_expression_is_told_at_its_character() {
+    let text = "[project]\nname = \"x\"\n[source.s]\nevent_time = \"at\"\ncolumns = { at = \"time\", quantity = \"int\" }\nkeep = \"quantity > 0 AND quantiti < 9\"\n";
+    let found = mistakes(text);
+    assert!(found.contains("6:26: unknown name `quantiti` (in `keep`); did you mean `quantity`?"), "{found}");
+}
+
+#[test]
+fn wrong_types_are_told_with_what_was_expected() {
+    for (from, to, told) in [
+        ("unit_price = \"float\"", "unit_price = \"money\"", "unknown type `money`; expected one of"),
+        ("unit_price = \"float\"", "unit_price = \"double\"", "unknown type `double`; did you mean `float`?"),
+        ("max_rejected = 0.05", "max_rejected = 5", "`max_rejected` is 5; expected a share from 0 to 1"),
+        ("delay = \"1h\"", "delay = \"1 hour\"", "\"1 hour\" is not a span such as 30d"),
+        ("delay = \"1h\"", "delay = 3", "`delay` is 3; expected text in quotes"),
+        ("delimiter = \";\"", "delimiter = \";;\"", "`delimiter` is \";;\"; expected one ASCII character"),
+        ("windows-1252", "windows-1", "expected a WHATWG encoding label"),
+        ("unit_price >= 0", "unit_price", "the expression must be bool, but is float"),
+        ("seed = 7", "seed = -7", "`seed` is -7; expected a whole number"),
+        ("holdout = 0.3", "holdout = 0.9", "expected a share above 0, 0.5 at most"),
+        ("format = \"%Y-%m-%d %H:%M:%S\"", "format = \"%Q\"", "`format` is no format of times"),
+        ("\"logistic\", ", "\"logistics\", ", "unknown learner `logistics`; did you mean `logistic`?"),
+        (
+            "event_time = \"ordered\"",
+            "event_time = \"orderd\"",
+            "`event_time` names no column: `orderd`; did you mean `ordered`?",
+        ),
+        (
+            "event_time = \"ordered\"",
+            "event_time = \"invoice\"",
+            "`event_time` names column `invoice` of type text",
+        ),
+        ("NOT cancelled", "ordered < as_of()", "`as_of()` has no meaning over the rows of a source"),
+        (
+            "bought for {value} in {window}",
+            "bought for {values}",
+            "unknown placeholder `{values}` in `words`; did you mean `{value}`?",
+        ),
+    ] {
+        let found = after(from, to);
+        assert!(found.contains(told), "{to}: {found}");
+        assert_eq!(found.lines().count(), 1, "one mistake, told once: {found}");
+    }
+}
+
+#[test]
+fn names_that_lead_nowhere_are_told_with_the_nearest() {
+    for (from, to, told) in [
+        ("source = \"stock\"", "source = \"stok\"", "unknown source `stok`; did you mean `stock`?"),
+        (
+            "entity = \"product\"",
+            "entity = \"products\"",
+            "unknown entity `products`; did you mean `product`?",
+        ),
+        (
+            "\"quantity\", \"country\"]",
+            "\"quantity\", \"contry\"]",
+            "source `stock` has no column `contry`; did you mean `country`?",
+        ),
+        ("sum(amount)", "sum(amout)", "source `order_lines` has no column `amout`; did you mean `amount`?"),
+        ("sum(amount)", "sun(amount)", "unknown aggregate `sun`; did you mean `sum`?"),
+        ("sum(amount)", "sum(invoice)", "column `invoice` is text; expected int or float"),
+        ("sum(amount)", "sum(amount * 2)", "expected the name of a column; `compute` one"),
+        ("\"count()\"", "\"count(invoice)\"", "`count` takes no column"),
+        ("last(stock_code, 2)", "last(stock_code, 0)", "`last` cannot look `0` rows back"),
+        (
+            "ln(deal.amount)",
+            "ln(deal.amont)",
+            "unknown name `deal.amont` (in `log_amount`); did you mean `deal.amount`?",
+        ),
+        ("ln(deal.amount)", "lm(deal.amount)", "unknown function `lm` (in `log_amount`); did you mean `ln`?"),
+        (
+            "deal_facts.*\"",
+            "deal_fact.*\"",
+            "no feature of `opportunity` fits `deal_fact.*`; did you mean `deal_facts`?",
+        ),
+        ("\"!deal.stage\"", "\"!deal.stag\"", "`!deal.stag` leaves nothing out; did you mean `deal.stage`?"),
+        ("\"request.discount\"]", "\"request.rebate\"]", "request field `rebate` is not declared"),
+        ("feature_set = \"deal_close\"", "feature_set = \"deals\"", "unknown feature set `deals`"),
+        ("closed = \"closed\"", "closed = \"close\"", "unknown source `close`; did you mean `closed`?"),
+        (
+            "key = \"deal.account_id\"",
+            "key = \"deal.account\"",
+            "unknown feature `deal.account`; did you mean `deal.account_id`?",
+        ),
+        ("key = \"deal.account_id\"", "key = \"deal.amount\"", "`deal.amount` cannot hold a key"),
+        (
+            "product.stock.quantity",
+            "product.stok.quantity",
+            "unknown name `product.stok.quantity` (in `in_stock`); did you mean `product.stock.quantity`?",
+        ),
+    ] {
+        let found = after(from, to);
+        assert!(found.contains(told), "{to}: {found}");
+    }
+}
+
+#[test]
+fn a_key_column_holds_text() {
+    let found = after("customer_id = { type = \"text\", header", "customer_id = { type = \"int\", header");
+    assert!(
+        found.contains("column `customer_id` of source `order_lines` is int, but holds a key"),
+        "{found}"
+    );
+    assert_eq!(found.lines().count(), 2, "the view and the churn model need it: {found}");
+}
+
+#[test]
+fn what_lies_out_of_reach_says_why() {
+    let deep = after("deal.amount / account.size.staff", "account.size.loud");
+    assert!(deep.contains("`account.size.loud` itself reads through a reference"), "{deep}");
+    let other = after("ln(deal.amount)", "orders.lines_30d + 0.0");
+    assert!(other.contains("view `orders` is of `customer`, not of `opportunity`"), "{other}");
+    let request =
+        after("staff = \"greatest(account.employees, 1)\"", "staff = \"account.employees * request.factor\"");
+    assert!(request.contains("unknown name `request.factor`"), "{request}");
+}
+
+#[test]
+fn a_circle_of_derived_views_is_named() {
+    let found = after("ln(deal.amount)", "deal_facts.net");
+    assert!(
+        found.contains("read each other in a circle: deal_facts -> size_of_deal -> deal_facts"),
+        "{found}"
+    );
+    assert_eq!(found.lines().count(), 1, "the views in the circle are not blamed for one another: {found}");
+}
+
+#[test]
+fn a_request_field_has_one_type() {
+    let found =
+        after("request = { country = \"text\" }", "request = { country = \"text\", discount = \"int\" }");
+    assert!(found.contains("request field `discount` is int here, but float elsewhere"), "{found}");
+}
+
+#[test]
+fn churn_is_with_a_contract_or_without() {
+    let both = after("ended = \"page_visit\"", "ended = \"page_visit\"\nactivity = \"page_visit\"");
+    assert!(both.contains("`activity` and `started` exclude each other"), "{both}");
+    let half = after("ended = \"page_visit\"\n", "");
+    assert!(half.contains("`ended` is missing"), "{half}");
+}
+
+#[test]
+fn two_features_of_one_name_are_refused() {
+    let found = after(
+        "lines = \"count()\"",
+        "lines = \"count()\"\nlines_30d = { aggregate = \"count()\", windows = [\"all\"] }",
+    );
+    assert!(found.contains("feature `lines_30d` of view `orders` stands twice"), "{found}");
+}
+
+#[test]
+fn a_mistake_in_a_source_is_not_blamed_on_its_views() {
+    let found = after("quantity = \"int\", unit_price", "quantity = \"int\", unit_price_ = 3, unit_price");
+    assert_eq!(found.lines().count(), 1, "{found}");
+}
+
+#[test]
+fn any_text_gives_mistakes_and_never_a_panic() {
+    for text in [
+        "",
+        "\u{feff}",
+        "[",
+        "x",
+        "[project]",
+        "project = 3",
+        "[[project]]",
+        "[source]\nx = 3",
+        "[view.x]\nfeatures = 3",
+        "[view.x]\nkind = \"derived\"\nfeatures = { a = 3, b = {} }",
+        "[model.x]\npipeline = 3",
+        "[features.x]\nfeatures = \"a\"",
+        "entity = []",
+        "[entity.x]\nrefers_to = 3",
+        "[model.x]\npipeline = \"upsell\"\nrules = 3\nrequest = 3",
+        "[source.s]\ncompute = 1\ncolumns = 2",
+    ] {
+        assert!(!mistakes(text).is_empty(), "{text}");
+    }
+}
