@@ -11,10 +11,14 @@ pub mod conformance;
 mod embedded;
 mod error;
 mod event_id;
+#[cfg(any(test, feature = "conformance"))]
+pub mod fixture;
 mod interface;
 pub mod log;
 mod overlay;
 mod rows;
+#[cfg(test)]
+pub(crate) mod tests;
 
 pub use base::{Base, BaseBuilder, BaseTable};
 pub use embedded::{EmbeddedStore, StoreOptions, StoreStatus};

@@ -13,6 +13,8 @@ pub mod layout;
 pub mod plan;
 mod read;
 pub mod rows;
+#[cfg(test)]
+pub(crate) mod tests;
 pub mod window;
 
 pub use columns::{Column, ColumnarRows, Columns};

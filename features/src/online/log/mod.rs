@@ -33,6 +33,8 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use codec::encode_row;
 pub use reader::{LogEntry, LogReader, read_from};
+#[cfg(test)]
+pub(crate) use writer::Operation;
 pub(crate) use writer::{LogWriter, Replayed, Write};
 
 /// A place in the log: the arrival number of the last row before it.
