@@ -39,7 +39,8 @@ fn event() -> SourceName {
 /// (event time, amount) of an entity's rows, by the key in a column.
 fn amounts(store: &dyn OnlineStore, by: &str, of: &str) -> Vec<(Timestamp, Value)> {
     let table = store.layout().table(&event(), &column(by)).expect("the shop has this table");
-    let amount = store.layout().source(&event()).and_then(|s| s.column(&column("amount"))).expect("declared").0;
+    let amount =
+        store.layout().source(&event()).and_then(|s| s.column(&column("amount"))).expect("declared").0;
     let mut found = None;
     store
         .visit(table, of, &mut |rows| {
@@ -104,7 +105,8 @@ fn a_repeated_id_counts_once_and_so_after_reopening(harness: &mut dyn Harness) {
     let named = |id: &str, amount| PushedRow { id: EventId::new(id), ..row(1, amount) };
     let store = harness.open("ids");
     store.append(&event(), vec![named("a", 1.0), named("b", 2.0)]).expect("good rows");
-    let receipt = store.append(&event(), vec![named("b", 2.0), named("c", 3.0), named("c", 3.0)]).expect("good");
+    let receipt =
+        store.append(&event(), vec![named("b", 2.0), named("c", 3.0), named("c", 3.0)]).expect("good");
     assert_eq!((receipt.accepted, receipt.duplicates), (1, 2));
     drop(store);
     let store = harness.open("ids");
@@ -157,7 +159,9 @@ fn concurrent_appends_are_all_taken_in(harness: &mut dyn Harness) {
                     for expected in [1, 0] {
                         let receipt = store.append(&event(), vec![row.clone()]).unwrap();
                         assert_eq!(receipt.accepted, expected);
-                        assert!(amounts(&**store, "customer", "ann").iter().any(|(at, _)| *at == row.event_time));
+                        assert!(
+                            amounts(&**store, "customer", "ann").iter().any(|(at, _)| *at == row.event_time)
+                        );
                     }
                 }
             });

@@ -206,9 +206,11 @@ impl EmbeddedStore {
     fn show(&self, pending: &[Pending]) {
         let mut pushed = self.pushed.lock();
         let generation = self.generation.read().clone();
+        // A base built from the log may hold rows that were on disk but not yet shown.
+        let drained = generation.base.drained().0;
         for one in pending {
             let Some(source) = self.layout.sources().get_index_of(&one.source) else { continue };
-            for row in &one.rows {
+            for row in one.rows.iter().filter(|row| row.arrival > drained) {
                 show_row(&generation, &self.layout, &self.tables[source], row);
                 pushed.push((source, row.clone()));
             }

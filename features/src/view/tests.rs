@@ -65,12 +65,7 @@ impl Plain<'_> {
         source.columns.iter().position(|column| column.name.as_str() == name).unwrap()
     }
 
-    fn known(
-        &self,
-        by: &str,
-        key: &str,
-        filter: Option<&crate::expression::Expression>,
-    ) -> Vec<&PushedRow> {
+    fn known(&self, by: &str, key: &str, filter: Option<&crate::expression::Expression>) -> Vec<&PushedRow> {
         let by = self.column(by);
         let seen = |row: &&PushedRow| {
             row.values[by] == Value::Text(Arc::from(key))
@@ -115,8 +110,12 @@ impl Plain<'_> {
                 let squares: f64 = numbers().map(|n| (n - mean) * (n - mean)).sum();
                 Some(Value::Float((squares / (values.len() - 1) as f64).sqrt()))
             }
-            Aggregate::Min(_) => values.iter().min_by(|a, b| as_number(a).total_cmp(&as_number(b))).map(|v| (*v).clone()),
-            Aggregate::Max(_) => values.iter().max_by(|a, b| as_number(a).total_cmp(&as_number(b))).map(|v| (*v).clone()),
+            Aggregate::Min(_) => {
+                values.iter().min_by(|a, b| as_number(a).total_cmp(&as_number(b))).map(|v| (*v).clone())
+            }
+            Aggregate::Max(_) => {
+                values.iter().max_by(|a, b| as_number(a).total_cmp(&as_number(b))).map(|v| (*v).clone())
+            }
             Aggregate::Last(_, k) => values.get(*k as usize - 1).map(|value| (*value).clone()),
             Aggregate::DaysSinceLast => newest_first.first().map(|row| days(row)),
             Aggregate::DaysSinceFirst => newest_first.last().map(|row| days(row)),
@@ -147,9 +146,8 @@ fn as_number(value: &Value) -> f64 {
 pub(crate) fn all_features(project: &Project) -> Vec<FeatureName> {
     let customer = entity("customer");
     let views = project.views.values().filter(|view| view.entity == customer);
-    let own = views.flat_map(|view| {
-        view.features.iter().map(|f| feature(&format!("{}.{}", view.name, f.name)))
-    });
+    let own =
+        views.flat_map(|view| view.features.iter().map(|f| feature(&format!("{}.{}", view.name, f.name))));
     let own = own.filter(|name| name.view.as_str() != "remark");
     own.chain([feature("favourite.sales.lines_6d"), feature("favourite.sales.total_6d")]).collect()
 }
@@ -171,7 +169,12 @@ pub(crate) fn identical(a: &Value, b: &Value) -> bool {
     }
 }
 
-pub(crate) fn read_all(store: &dyn OnlineStore, plan: &FeaturePlan, customer: &str, as_of: Timestamp) -> Vec<Value> {
+pub(crate) fn read_all(
+    store: &dyn OnlineStore,
+    plan: &FeaturePlan,
+    customer: &str,
+    as_of: Timestamp,
+) -> Vec<Value> {
     let mut out = Vec::new();
     let question = Read { key: &key(customer), as_of, request: &RequestFields::new(), overrides: &[] };
     plan.read(store, &question, &mut Scratch::default(), &mut out).unwrap();
@@ -261,14 +264,18 @@ fn values(events: &[Event], names: &[&str], at: i64) -> Vec<Value> {
 #[test]
 fn a_window_is_open_at_its_far_end_and_closed_at_its_near_end() {
     let events = [Event::bought(0, "ann", "tea", 1.0), Event::bought(48, "ann", "tea", 2.0)];
-    assert_eq!(values(&events, &["activity.lines_2d", "activity.total_2d"], 48), [Value::Int(1), Value::Float(2.0)]);
+    assert_eq!(
+        values(&events, &["activity.lines_2d", "activity.total_2d"], 48),
+        [Value::Int(1), Value::Float(2.0)]
+    );
     assert_eq!(values(&events, &["activity.lines_2d"], 47), [Value::Int(1)]);
 }
 
 #[test]
 fn a_missing_value_says_why() {
     let unpriced = Event { amount: None, ..Event::bought(10, "ann", "tea", 0.0) };
-    let names = ["profile.amount", "activity.mean_2d", "activity.quiet_6d", "favourite.sales.lines_6d", "ratio.net"];
+    let names =
+        ["profile.amount", "activity.mean_2d", "activity.quiet_6d", "favourite.sales.lines_6d", "ratio.net"];
     let reasons = |events: &[Event], at| -> Vec<Missing> {
         let missing = |value: &Value| match value {
             Value::Missing(reason) => *reason,
@@ -278,7 +285,10 @@ fn a_missing_value_says_why() {
     };
     use Missing::{Expired, NeverSeen, NotLinked, NullAtSource, Undefined};
     assert_eq!(reasons(&[], 20), [NeverSeen, NeverSeen, NeverSeen, NotLinked, Undefined]);
-    assert_eq!(values(&[unpriced.clone()], &names[..2], 20), [NullAtSource, NullAtSource].map(Value::Missing));
+    assert_eq!(
+        values(&[unpriced.clone()], &names[..2], 20),
+        [NullAtSource, NullAtSource].map(Value::Missing)
+    );
     assert_eq!(reasons(&[unpriced], 10 + 24 * 9), [Expired, Expired, Expired, NotLinked, Undefined]);
 }
 
@@ -286,7 +296,10 @@ fn a_missing_value_says_why() {
 fn ties_go_to_the_row_known_last_then_to_the_one_that_arrived_last() {
     let at_once = |amount| Event::bought(5, "ann", "tea", amount);
     let late = Event { known: 6, ..at_once(3.0) };
-    assert_eq!(values(&[late.clone(), at_once(1.0), at_once(2.0)], &["profile.amount"], 5), [Value::Float(2.0)]);
+    assert_eq!(
+        values(&[late.clone(), at_once(1.0), at_once(2.0)], &["profile.amount"], 5),
+        [Value::Float(2.0)]
+    );
     assert_eq!(values(&[late, at_once(1.0), at_once(2.0)], &["profile.amount"], 6), [Value::Float(3.0)]);
 }
 

@@ -77,7 +77,9 @@ fn bytes(number: u64) -> Vec<u8> {
     for part in [number, number, number % 7, (number as f64 * 0.01).to_bits()] {
         bytes.extend_from_slice(&part.to_le_bytes());
     }
-    bytes.extend_from_slice(format!("customer-{:08}product-{:08}", number % 10_000, number % 1_000).as_bytes());
+    bytes.extend_from_slice(
+        format!("customer-{:08}product-{:08}", number % 10_000, number % 1_000).as_bytes(),
+    );
     bytes.resize(100, 0);
     bytes
 }
@@ -161,7 +163,9 @@ fn rate(engine: &dyn Engine, writers: u64, rows: u64, from: &AtomicU64) -> Resul
             Ok(())
         };
         let threads: Vec<_> = (0..writers).map(|_| scope.spawn(work)).collect();
-        threads.into_iter().try_for_each(|thread| thread.join().map_err(|_| anyhow::anyhow!("a writer failed"))?)
+        threads
+            .into_iter()
+            .try_for_each(|thread| thread.join().map_err(|_| anyhow::anyhow!("a writer failed"))?)
     })?;
     Ok((from.load(Ordering::Relaxed) - before) as f64 / start.elapsed().as_secs_f64())
 }

@@ -16,7 +16,9 @@ use anyhow::Result;
 use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use scorehouse_features::definition::Project;
 use scorehouse_features::ids::{EntityKey, EntityName, FeatureName, SourceName};
-use scorehouse_features::online::{Base, BaseBuilder, EmbeddedStore, OnlineStore, Position, PushedRow, StoreOptions};
+use scorehouse_features::online::{
+    Base, BaseBuilder, EmbeddedStore, OnlineStore, Position, PushedRow, StoreOptions,
+};
 use scorehouse_features::time::{DAY, SystemClock, Timestamp};
 use scorehouse_features::value::Value;
 use scorehouse_features::view::{FeaturePlan, Layout, Read, RequestFields, Scratch};
@@ -87,8 +89,14 @@ fn batch(entities: usize, each: usize, columns: usize) -> Result<RecordBatch> {
         Arc::new(TimestampMicrosecondArray::from_iter_values((0..rows).map(moment)).with_timezone("UTC"))
     };
     let mut all: Vec<(String, ArrayRef)> = vec![
-        ("customer".to_owned(), Arc::new(StringArray::from_iter_values((0..rows).map(|row| key(row % entities))))),
-        ("amount".to_owned(), Arc::new(Float64Array::from_iter_values((0..rows).map(|row| row as f64 * 0.01)))),
+        (
+            "customer".to_owned(),
+            Arc::new(StringArray::from_iter_values((0..rows).map(|row| key(row % entities)))),
+        ),
+        (
+            "amount".to_owned(),
+            Arc::new(Float64Array::from_iter_values((0..rows).map(|row| row as f64 * 0.01))),
+        ),
         ("__event_time".to_owned(), moments()),
         ("__available_time".to_owned(), moments()),
         ("__arrival".to_owned(), Arc::new(Int64Array::from_iter_values(0..rows as i64))),
@@ -97,7 +105,9 @@ fn batch(entities: usize, each: usize, columns: usize) -> Result<RecordBatch> {
         let array: ArrayRef = match n % 3 {
             0 => Arc::new(Float64Array::from_iter_values((0..rows).map(|row| (row * (n + 1)) as f64 * 0.5))),
             1 => Arc::new(Int64Array::from_iter_values((0..rows).map(|row| (row * (n + 1)) as i64))),
-            _ => Arc::new(StringArray::from_iter_values((0..rows).map(|row| format!("word {}", (row * 31 + n) % 1000)))),
+            _ => Arc::new(StringArray::from_iter_values(
+                (0..rows).map(|row| format!("word {}", (row * 31 + n) % 1000)),
+            )),
         };
         all.push((format!("c{n}"), array));
     }
@@ -127,7 +137,11 @@ fn main() -> Result<()> {
     println!("base of {} rows built in {:.2} s", base.len(), start.elapsed().as_secs_f64());
     let start = Instant::now();
     base.save(&file)?;
-    println!("saved in {:.2} s, {} bytes an entity", start.elapsed().as_secs_f64(), std::fs::metadata(&file)?.len() / entities as u64);
+    println!(
+        "saved in {:.2} s, {} bytes an entity",
+        start.elapsed().as_secs_f64(),
+        std::fs::metadata(&file)?.len() / entities as u64
+    );
     drop(base);
 
     let before = resident();
@@ -176,11 +190,17 @@ fn read(store: &EmbeddedStore, plan: &FeaturePlan, entities: usize, what: &str) 
     let request = RequestFields::new();
     let start = Instant::now();
     for n in 0..READS {
-        let question = Read { key: &keys[n % keys.len()], as_of: Timestamp(NOW), request: &request, overrides: &[] };
+        let question =
+            Read { key: &keys[n % keys.len()], as_of: Timestamp(NOW), request: &request, overrides: &[] };
         plan.read(store, &question, &mut scratch, &mut out)?;
         present += out.iter().filter(|value| !value.is_missing()).count();
     }
     let each = start.elapsed().as_secs_f64() / READS as f64;
-    println!("{} features of 3 views, {what}: {:.2} us a read, {} values", out.len(), each * 1e6, present / READS);
+    println!(
+        "{} features of 3 views, {what}: {:.2} us a read, {} values",
+        out.len(),
+        each * 1e6,
+        present / READS
+    );
     Ok(())
 }

@@ -41,8 +41,9 @@ fn main() -> Result<()> {
     let layout = Layout::of(&project)?;
     let each = EVENTS / ENTITIES;
     // An entity's events stand about evenly through two years.
-    let times: Vec<i64> =
-        (0..EVENTS).map(|row| (row % each) as i64 * 730 * DAY / each as i64 + (row * 7919 % 86_400) as i64).collect();
+    let times: Vec<i64> = (0..EVENTS)
+        .map(|row| (row % each) as i64 * 730 * DAY / each as i64 + (row * 7919 % 86_400) as i64)
+        .collect();
     let amounts: Vec<f64> = (0..EVENTS).map(|row| (row * 31 % 1000) as f64 * 0.1).collect();
     let columns = Columns {
         event_time: times.clone().into(),

@@ -90,7 +90,9 @@ fn a_segment_that_cannot_be_begun_leaves_the_old_one_in_use() {
     let (store, broken) = faulty(folder.path(), &[Operation::Create]);
     store.append(&source("event"), vec![row(1)]).unwrap();
     let position = store.status().position;
-    store.replace_base(super::base_of(&shop(), &[PushedRow { arrival: position.0, ..row(1) }], position)).unwrap();
+    store
+        .replace_base(super::base_of(&shop(), &[PushedRow { arrival: position.0, ..row(1) }], position))
+        .unwrap();
     broken.store(true, Ordering::Relaxed);
     assert!(matches!(store.checkpoint(position), Err(OnlineError::Io { .. })));
     store.append(&source("event"), vec![row(2)]).unwrap();

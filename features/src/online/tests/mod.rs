@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow_array::{
+    ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+};
 
 use crate::definition::Project;
 use crate::ids::SourceName;
@@ -43,13 +45,29 @@ pub(crate) fn batch(project: &Project, name: &SourceName, rows: &[PushedRow]) ->
     let column = |number: usize, value_type: ValueType| -> ArrayRef {
         let values = || rows.iter().map(|row| &row.values[number]);
         match value_type {
-            ValueType::Text => Arc::new(values().map(|v| if let Value::Text(t) = v { Some(t.to_string()) } else { None }).collect::<StringArray>()),
-            ValueType::Float => Arc::new(values().map(|v| if let Value::Float(f) = v { Some(*f) } else { None }).collect::<Float64Array>()),
-            ValueType::Int => Arc::new(values().map(|v| if let Value::Int(i) = v { Some(*i) } else { None }).collect::<Int64Array>()),
-            ValueType::Bool => Arc::new(values().map(|v| if let Value::Bool(b) = v { Some(*b) } else { None }).collect::<BooleanArray>()),
+            ValueType::Text => Arc::new(
+                values()
+                    .map(|v| if let Value::Text(t) = v { Some(t.to_string()) } else { None })
+                    .collect::<StringArray>(),
+            ),
+            ValueType::Float => Arc::new(
+                values()
+                    .map(|v| if let Value::Float(f) = v { Some(*f) } else { None })
+                    .collect::<Float64Array>(),
+            ),
+            ValueType::Int => Arc::new(
+                values().map(|v| if let Value::Int(i) = v { Some(*i) } else { None }).collect::<Int64Array>(),
+            ),
+            ValueType::Bool => Arc::new(
+                values()
+                    .map(|v| if let Value::Bool(b) = v { Some(*b) } else { None })
+                    .collect::<BooleanArray>(),
+            ),
             ValueType::Time => Arc::new(
-                values().map(|v| if let Value::Time(t) = v { Some(t.0) } else { None })
-                    .collect::<TimestampMicrosecondArray>().with_timezone("UTC"),
+                values()
+                    .map(|v| if let Value::Time(t) = v { Some(t.0) } else { None })
+                    .collect::<TimestampMicrosecondArray>()
+                    .with_timezone("UTC"),
             ),
         }
     };
@@ -61,7 +79,10 @@ pub(crate) fn batch(project: &Project, name: &SourceName, rows: &[PushedRow]) ->
     };
     arrays.push((EVENT_TIME.to_owned(), times(|row| row.event_time.0)));
     arrays.push((AVAILABLE_TIME.to_owned(), times(|row| row.available.0)));
-    arrays.push((ARRIVAL.to_owned(), Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.arrival)))));
+    arrays.push((
+        ARRIVAL.to_owned(),
+        Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.arrival))),
+    ));
     RecordBatch::try_from_iter(arrays).unwrap()
 }
 
@@ -84,9 +105,11 @@ pub(crate) fn store_over(project: &Project, rows: &[PushedRow]) -> EmbeddedStore
     store.append(&event, rows[2 * third..].to_vec()).unwrap();
     if rows.len() % 2 == 0 && third > 0 {
         // Arrival numbers in history are those that the log gave.
-        let taken = crate::online::log::read_from(&folder.path().join("log"), Position::START, store.layout());
+        let taken =
+            crate::online::log::read_from(&folder.path().join("log"), Position::START, store.layout());
         let mut history = rows[..third].to_vec();
-        history.extend(taken.unwrap().map(Result::unwrap).map(|e| e.row).filter(|row| row.arrival <= drained.0));
+        history
+            .extend(taken.unwrap().map(Result::unwrap).map(|e| e.row).filter(|row| row.arrival <= drained.0));
         store.replace_base(base_of(project, &history, drained)).unwrap();
     }
     store
