@@ -17,6 +17,7 @@ pub mod pipeline;
 pub mod progress;
 pub mod split;
 
+mod recommend_table;
 mod score_table;
 mod train;
 mod trained;
@@ -27,6 +28,7 @@ pub use gate::{Check, Gate};
 pub use history::{History, NoHistory, Snapshots};
 pub use metric::{Estimate, Evaluation};
 pub use progress::{Progress, Silent};
+pub use recommend_table::{RecommendedTable, Users, recommend_table};
 pub use score_table::{ScoredTable, score_table};
 pub use train::train;
 pub use trained::{CandidateResult, TrainRequest, Trained, TrainingWindow};

@@ -1,2 +1,3 @@
 //! Learners.
 pub mod boosting;
+pub mod recommender;

@@ -2,6 +2,7 @@
 
 pub mod churn;
 pub mod interactions;
+mod recommend;
 pub mod table;
 pub mod upsell;
 pub mod win;

@@ -14,8 +14,8 @@ use crate::error::ModelError;
 pub struct Recommender {
     parts: Parts,
     order: Order,
-    /// Root mean square of the popularity.
-    popularity_size: f32,
+    /// What popularity alone gives to every item, before the lift.
+    shares: Vec<f32>,
 }
 
 /// Room to work in, kept by a caller that asks often.
@@ -44,8 +44,10 @@ impl Recommender {
     pub fn new(parts: Parts) -> Result<Self, ModelError> {
         let parts = parts.checked()?;
         let order = Order::by_popularity(&parts.popularity);
-        let popularity_size = root_mean_square(&parts.popularity);
-        Ok(Self { parts, order, popularity_size })
+        let size = root_mean_square(&parts.popularity);
+        let share = if size > 0.0 { parts.popularity_weight / size } else { 0.0 };
+        let shares = parts.popularity.iter().map(|popularity| share * popularity).collect();
+        Ok(Self { parts, order, shares })
     }
 
     /// What it is put together from.
@@ -80,7 +82,7 @@ impl Recommender {
         let voices = self.blend(&known, scratch);
         let mut ranked = Ranked::new(&self.order, &scratch.blended, &mut scratch.keys);
         ranked.without(&known.basket);
-        ranked.without(&self.not_again(&known, query.as_of));
+        ranked.without(&self.not_again(&known.pasts, query.as_of));
         let mut answer = Vec::with_capacity(n.min(1000));
         while answer.len() < n {
             let Some(item) = ranked.next(n) else { break };
@@ -96,15 +98,38 @@ impl Recommender {
         answer
     }
 
-    /// The numbers of the best `n` items for a profile without its own items under the repeat rule, for
-    /// batches and evaluation.
-    pub fn top(&self, pasts: &[Past], as_of: Timestamp, n: usize, scratch: &mut Scratch) -> Vec<u32> {
-        let profile = self.parts.strength.profile(pasts, as_of);
-        let known = Known { pasts: pasts.to_vec(), profile, basket: Vec::new(), basket_profile: Vec::new() };
-        self.blend(&known, scratch);
-        let mut ranked = Ranked::new(&self.order, &scratch.blended, &mut scratch.keys);
-        ranked.without(&self.not_again(&known, as_of));
-        std::iter::from_fn(|| ranked.next(n)).take(n).collect()
+    /// The numbers and scores of the best `n` items for each past that the repeat rule allows, the best first:
+    /// [`Recommender::recommend`] for many customers at once, without baskets, filters and reasons, and
+    /// several times as fast. Scores are the same but for rounding.
+    #[must_use]
+    pub fn top(&self, pasts: &[Vec<Past>], as_of: Timestamp, n: usize) -> Vec<Vec<(u32, f32)>> {
+        let parts = &self.parts;
+        let items = parts.items.len();
+        let profiles: Vec<Vec<Evidence>> =
+            pasts.iter().map(|pasts| parts.strength.profile(pasts, as_of)).collect();
+        let profiles: Vec<&[Evidence]> = profiles.iter().map(Vec::as_slice).collect();
+        let mut blended = vec![0.0f32; pasts.len() * items];
+        blended.chunks_exact_mut(items.max(1)).for_each(|row| row.copy_from_slice(&self.shares));
+        for component in parts.components.iter().filter(|c| c.reads == Reads::Profile && c.weight != 0.0) {
+            let scores = component.score_all(&profiles, items);
+            let rows = blended.chunks_exact_mut(items.max(1)).zip(scores.chunks_exact(items.max(1)));
+            for (sum, scores) in rows {
+                let size = root_mean_square(scores);
+                if size.is_finite() && size > 0.0 {
+                    let factor = component.weight / size;
+                    sum.iter_mut().zip(scores).for_each(|(sum, score)| *sum += factor * score);
+                }
+            }
+        }
+        let mut keys = Vec::new();
+        let rows = blended.chunks_exact_mut(items.max(1)).zip(pasts);
+        rows.map(|(row, pasts)| {
+            row.iter_mut().zip(&parts.lift).for_each(|(score, lift)| *score *= lift);
+            let mut ranked = Ranked::new(&self.order, row, &mut keys);
+            ranked.without(&self.not_again(pasts, as_of));
+            std::iter::from_fn(|| ranked.next(n)).take(n).map(|item| (item, row[item as usize])).collect()
+        })
+        .collect()
     }
 
     fn know(&self, query: &Query<'_>) -> Known {
@@ -137,9 +162,7 @@ impl Recommender {
         let items = parts.items.len();
         scratch.component.resize(items, 0.0);
         scratch.blended.clear();
-        let share =
-            if self.popularity_size > 0.0 { parts.popularity_weight / self.popularity_size } else { 0.0 };
-        scratch.blended.extend(parts.popularity.iter().map(|p| share * p));
+        scratch.blended.extend_from_slice(&self.shares);
         let Scratch { component, blended, .. } = scratch;
         let speak = |c: &'a Component| {
             let evidence = match c.reads {
@@ -156,8 +179,8 @@ impl Recommender {
     }
 
     /// Items that the repeat rule forbids.
-    fn not_again(&self, known: &Known, as_of: Timestamp) -> Vec<u32> {
-        known.pasts.iter().filter(|p| self.parts.repeat.forbids(p.last, as_of)).map(|p| p.item).collect()
+    fn not_again(&self, pasts: &[Past], as_of: Timestamp) -> Vec<u32> {
+        pasts.iter().filter(|p| self.parts.repeat.forbids(p.last, as_of)).map(|p| p.item).collect()
     }
 
     fn because(&self, voices: &[Voice<'_>], target: u32, most: usize) -> Vec<Because> {

@@ -56,6 +56,21 @@ impl Component {
         }
     }
 
+    /// The unweighted scores of every item for each profile, one row after the other. Within rounding the same
+    /// as [`Component::score`] for each, several times as fast for many.
+    #[must_use]
+    pub fn score_all(&self, profiles: &[&[Evidence]], items: usize) -> Vec<f32> {
+        let mut scores = vec![0.0f32; profiles.len() * items];
+        match &self.learnt {
+            Learnt::Neighbours(neighbours) => {
+                let rows = scores.chunks_exact_mut(items.max(1));
+                rows.zip(profiles).for_each(|(row, profile)| neighbours.score(profile, row));
+            }
+            Learnt::Factors(factors) => factors.score_all(profiles, &mut scores),
+        }
+        scores
+    }
+
     /// Scores every item into `scratch`, then adds them to `sum` at unit size times the weight.
     ///
     /// Gives back nothing when the component has nothing to say about this profile.

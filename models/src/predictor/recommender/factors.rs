@@ -1,5 +1,7 @@
 //! Factor models: the past becomes a short vector, an item's score is its product with the item's own.
 
+use ndarray::linalg::general_mat_mul;
+use ndarray::{ArrayView2, ArrayViewMut2};
 use serde::{Deserialize, Serialize};
 
 use super::profile::Evidence;
@@ -139,6 +141,18 @@ impl Factors {
     pub(super) fn score(&self, folded: &Folded, scores: &mut [f32]) {
         for (score, vector) in scores.iter_mut().zip(self.output.chunks_exact(self.width)) {
             *score += dot(&folded.vector, vector);
+        }
+    }
+
+    /// Adds the scores that each profile gives to all items to its row of `scores`, by one matrix product.
+    pub(super) fn score_all(&self, profiles: &[&[Evidence]], scores: &mut [f32]) {
+        let vectors: Vec<f32> = profiles.iter().flat_map(|profile| self.fold(profile).vector).collect();
+        let vectors = ArrayView2::from_shape((profiles.len(), self.width), &vectors);
+        let output = ArrayView2::from_shape((self.items(), self.width), &self.output);
+        let scores = ArrayViewMut2::from_shape((profiles.len(), self.items()), scores);
+        // The lengths were checked when the factors were made, and callers bring one row per profile.
+        if let (Ok(vectors), Ok(output), Ok(mut scores)) = (vectors, output, scores) {
+            general_mat_mul(1.0, &vectors, &output.t(), 1.0, &mut scores);
         }
     }
 

@@ -95,6 +95,22 @@ fn a_known_user_is_answered_from_the_trained_history_as_from_the_same_live_one()
 }
 
 #[test]
+fn many_at_once_are_answered_as_one_by_one() {
+    let recommender = recommender();
+    let pasts: Vec<Vec<Past>> =
+        (0..2).map(|user| recommender.parts().histories.of(user)).chain([vec![]]).collect();
+    let lists = recommender.top(&pasts, now(), 7);
+    for (list, user) in lists.iter().zip(["ann", "bob", "nobody"]) {
+        let alone = recommender.recommend(&Query::user(user, now()), &mut |_| true, 7);
+        assert_eq!(list.len(), alone.len());
+        for ((item, score), suggested) in list.iter().zip(alone) {
+            assert_eq!(recommender.parts().items.name(*item as usize), suggested.item);
+            assert!((score - suggested.score).abs() < 1e-4);
+        }
+    }
+}
+
+#[test]
 fn live_history_takes_the_place_of_the_trained_one() {
     let recommender = recommender();
     let query = Query { history: Some(&[]), ..Query::user("ann", now()) };

@@ -1,0 +1,23 @@
+//! Fitting a recommender: candidate components, compared and blended on what is held back, then fitted again
+//! on everything.
+
+mod assemble;
+mod blend;
+mod candidates;
+mod factors;
+mod graph_filter;
+mod item_to_item;
+mod linear;
+mod log;
+mod next_purchase;
+mod pool;
+mod popularity;
+mod sparse;
+mod split;
+mod tune;
+
+pub use assemble::{FitSettings, Fitted, Showing, fit};
+pub use blend::Blend;
+pub use candidates::Candidate;
+pub use log::{InteractionLog, LogBuilder, Named, Row, SetAside};
+pub use split::{Held, Split, split};
