@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use crate::error::ModelError;
 use crate::predictor::Scale;
-use crate::predictor::forest::node::{CATEGORICAL, COLUMN, CodeSets, MISSING_RIGHT, Node};
+use crate::predictor::forest::node::{CodeSets, MOST_COLUMNS, Node, Question};
 use crate::predictor::forest::{Forest, Tree};
 
 /// A node of a tree as a learner knows it: an array of these, the root first, children named by position.
@@ -132,12 +132,13 @@ impl ForestBuilder {
                 TreeNode::Split { column, rule, missing_left, left, right } => {
                     levels[*left as usize] = levels[i] + 1;
                     levels[*right as usize] = levels[i] + 1;
-                    let (threshold, kind) = match rule {
-                        SplitRule::AtMost(threshold) => (*threshold, 0),
-                        SplitRule::OneOf(codes) => (self.forest.sets.add(codes) as f64, CATEGORICAL),
+                    let (threshold, categorical) = match rule {
+                        SplitRule::AtMost(threshold) => (*threshold, false),
+                        SplitRule::OneOf(codes) => (self.forest.sets.add(codes) as f64, true),
                     };
-                    let missing = if *missing_left { 0 } else { MISSING_RIGHT };
-                    self.forest.nodes.push(Node { threshold, test: column | kind | missing, child: free });
+                    let question =
+                        Question { column: *column, categorical, missing_right: !missing_left, threshold };
+                    self.forest.nodes.push(Node::split(question, free));
                     self.forest.leaf.push(0.0);
                     free += 2;
                 }
@@ -186,7 +187,7 @@ fn check_tree(tree: &[TreeNode], width: usize) -> Result<(), ModelError> {
                 }
             }
             TreeNode::Split { column, rule, left, right, .. } => {
-                if *column as usize >= width || *column > COLUMN {
+                if *column as usize >= width.min(MOST_COLUMNS) {
                     return refuse(i, &format!("asks column {column} of {width}"));
                 }
                 if !rule.is_sound() {

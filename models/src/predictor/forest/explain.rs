@@ -33,8 +33,6 @@ pub(super) struct Explainer {
     trees: Vec<Span>,
     /// Nodes of the largest tree.
     largest: usize,
-    /// Most different columns on a way.
-    most_columns: usize,
     /// The mean score of the training rows.
     base: f64,
 }
@@ -58,44 +56,59 @@ const NOWHERE: Step = Step { share: 1.0, column: 0, before: FIRST };
 struct Span {
     root: u32,
     nodes: u32,
+    /// Quadrature points that its longest way needs, rounded up to one of [`POINTS`].
+    points: usize,
 }
+
+/// Numbers of points there is code for; the last is enough for the 128 columns that a way may ask.
+const POINTS: [usize; 7] = [2, 3, 4, 6, 8, 16, 64];
 
 impl Explainer {
     pub(super) fn new(forest: &Forest) -> Self {
         let mut steps = vec![NOWHERE; forest.nodes.len()];
-        let mut explainer =
-            Self { steps: Vec::new(), trees: Vec::new(), largest: 0, most_columns: 0, base: forest.base };
+        let mut explainer = Self { steps: Vec::new(), trees: Vec::new(), largest: 0, base: forest.base };
         for (i, tree) in forest.trees.iter().enumerate() {
             let end = forest.trees.get(i + 1).map_or(forest.nodes.len(), |next| next.root as usize);
             let nodes = tree.root as usize..end;
             let columns = lay_steps(forest, tree.root, &mut steps[nodes.clone()]);
             explainer.base += mean(forest, tree.root, nodes.len());
             explainer.largest = explainer.largest.max(nodes.len());
-            explainer.most_columns = explainer.most_columns.max(columns);
-            explainer.trees.push(Span { root: tree.root, nodes: nodes.len() as u32 });
+            let points = POINTS.into_iter().find(|points| 2 * points >= columns).unwrap_or(64);
+            explainer.trees.push(Span { root: tree.root, nodes: nodes.len() as u32, points });
         }
         explainer.steps = steps;
+        // Trees with the same number of points stand together and are walked with the same code.
+        explainer.trees.sort_by_key(|tree| tree.points);
         explainer
     }
 
     /// Adds `factor` times every column's contribution for `row` to `out`, and gives `factor` times the base.
     pub(super) fn add(&self, forest: &Forest, row: &[f64], factor: f64, out: &mut [f64]) -> f64 {
-        match self.most_columns {
-            0..=4 => self.add_with::<2>(forest, row, factor, out),
-            5..=8 => self.add_with::<4>(forest, row, factor, out),
-            9..=12 => self.add_with::<6>(forest, row, factor, out),
-            13..=16 => self.add_with::<8>(forest, row, factor, out),
-            17..=32 => self.add_with::<16>(forest, row, factor, out),
-            // The builder allows no more than 128 columns on a way.
-            _ => self.add_with::<64>(forest, row, factor, out),
+        for trees in self.trees.chunk_by(|l, r| l.points == r.points) {
+            match trees[0].points {
+                2 => self.add_with::<2>(trees, forest, row, factor, out),
+                3 => self.add_with::<3>(trees, forest, row, factor, out),
+                4 => self.add_with::<4>(trees, forest, row, factor, out),
+                6 => self.add_with::<6>(trees, forest, row, factor, out),
+                8 => self.add_with::<8>(trees, forest, row, factor, out),
+                16 => self.add_with::<16>(trees, forest, row, factor, out),
+                _ => self.add_with::<64>(trees, forest, row, factor, out),
+            }
         }
         factor * self.base
     }
 
-    fn add_with<const N: usize>(&self, forest: &Forest, row: &[f64], factor: f64, out: &mut [f64]) {
+    fn add_with<const N: usize>(
+        &self,
+        trees: &[Span],
+        forest: &Forest,
+        row: &[f64],
+        factor: f64,
+        out: &mut [f64],
+    ) {
         let mut walk = Walk::<N>::new(forest, row, self.largest);
         walk.rule.weights.iter_mut().for_each(|weight| *weight *= factor);
-        for tree in &self.trees {
+        for tree in trees {
             let steps = &self.steps[tree.root as usize..][..tree.nodes as usize];
             if forest.sets.ends.is_empty() {
                 walk.down::<false>(tree.root, steps);

@@ -12,7 +12,7 @@ pub use builder::{ForestBuilder, SplitRule, TreeNode};
 pub(crate) use store::ForestHeader;
 
 use explain::Explainer;
-use node::{CodeSets, Node};
+use node::{CodeSets, Node, sides};
 
 use crate::predictor::Scale;
 
@@ -47,7 +47,7 @@ struct Tree {
 /// Trees, or rows, walked side by side.
 const LANES: usize = 8;
 /// Rows of a batch that are walked through all trees before the next; their columns fit the cache.
-const BLOCK: usize = 64;
+const BLOCK: usize = 32;
 
 impl Forest {
     /// The scale of the sum.
@@ -89,42 +89,57 @@ impl Forest {
     #[must_use]
     pub fn raw(&self, row: &[f64]) -> f64 {
         let row = &row[..self.width];
-        if self.sets.ends.is_empty() { self.walk_trees::<false>(row) } else { self.walk_trees::<true>(row) }
+        // Most rows fit the stack, which keeps a score free of allocation.
+        match self.width {
+            0..=64 => self.raw_in(row, &mut [0.0; 128]),
+            65..=512 => self.raw_in(row, &mut [0.0; 1024]),
+            _ => self.raw_in(row, &mut vec![0.0; 2 * self.width]),
+        }
+    }
+
+    fn raw_in(&self, row: &[f64], space: &mut [f64]) -> f64 {
+        sides(row, space);
+        if self.sets.ends.is_empty() {
+            self.walk_trees::<false>(space)
+        } else {
+            self.walk_trees::<true>(space)
+        }
     }
 
     /// The raw scores of rows laid one after the other, each `width` wide.
     pub(crate) fn raw_batch(&self, rows: &[f64], width: usize, out: &mut [f64]) {
-        if width == 0 {
+        if self.width == 0 {
             out.fill(self.raw(&[]));
             return;
         }
+        let mut space = vec![0.0; 2 * self.width * BLOCK.min(out.len())];
         for (rows, out) in rows.chunks(BLOCK * width).zip(out.chunks_mut(BLOCK)) {
+            for (row, space) in rows.chunks(width).zip(space.chunks_mut(2 * self.width)) {
+                sides(&row[..self.width], space);
+            }
             if self.sets.ends.is_empty() {
-                self.walk_rows::<false>(rows, width, out);
+                self.walk_rows::<false>(&space, out);
             } else {
-                self.walk_rows::<true>(rows, width, out);
+                self.walk_rows::<true>(&space, out);
             }
         }
     }
 
     pub(crate) fn add_contributions(&self, row: &[f64], factor: f64, out: &mut [f64]) -> f64 {
         let explainer = self.explainer.get_or_init(|| Box::new(Explainer::new(self)));
-        explainer.add(self, &row[..self.width], factor, out)
+        let mut space = vec![0.0; 2 * self.width];
+        sides(&row[..self.width], &mut space);
+        explainer.add(self, &space, factor, out)
     }
 
     fn walk_trees<const SETS: bool>(&self, row: &[f64]) -> f64 {
         let mut sum = self.base;
         let (groups, rest) = self.trees.as_chunks::<LANES>();
         for group in groups {
-            let mut at = group.map(|tree| tree.root);
             let depth = group.iter().fold(0, |deepest, tree| deepest.max(tree.depth));
-            for _ in 0..depth {
-                for lane in &mut at {
-                    *lane = self.step::<SETS>(*lane, row);
-                }
-            }
-            for lane in at {
-                sum += self.leaf[lane as usize];
+            let ends = walk(group.map(|tree| tree.root), depth, |_, at| self.step::<SETS>(at, row));
+            for end in ends {
+                sum += self.leaf[end as usize];
             }
         }
         for tree in rest {
@@ -133,25 +148,21 @@ impl Forest {
         sum
     }
 
-    fn walk_rows<const SETS: bool>(&self, rows: &[f64], width: usize, out: &mut [f64]) {
+    fn walk_rows<const SETS: bool>(&self, rows: &[f64], out: &mut [f64]) {
+        let width = 2 * self.width;
         out.fill(self.base);
         for tree in &self.trees {
-            for (rows, out) in rows.chunks(LANES * width).zip(out.chunks_mut(LANES)) {
-                if out.len() < LANES {
-                    for (row, sum) in rows.chunks(width).zip(out) {
-                        *sum += self.leaf[self.descend::<SETS>(*tree, row) as usize];
-                    }
-                    continue;
+            let (groups, rest) = out.as_chunks_mut::<LANES>();
+            let first_of_rest = groups.len() * LANES;
+            for (group, rows) in groups.iter_mut().zip(rows.chunks_exact(LANES * width)) {
+                let step = |lane, at| self.step_in::<SETS>(at, rows, lane * width);
+                let ends = walk([tree.root; LANES], tree.depth, step);
+                for (sum, end) in group.iter_mut().zip(ends) {
+                    *sum += self.leaf[end as usize];
                 }
-                let mut at = [tree.root; LANES];
-                for _ in 0..tree.depth {
-                    for (lane, row) in at.iter_mut().zip(rows.chunks_exact(width)) {
-                        *lane = self.step::<SETS>(*lane, row);
-                    }
-                }
-                for (lane, sum) in at.iter().zip(out) {
-                    *sum += self.leaf[*lane as usize];
-                }
+            }
+            for (sum, row) in rest.iter_mut().zip(rows.chunks_exact(width).skip(first_of_rest)) {
+                *sum += self.leaf[self.descend::<SETS>(*tree, row) as usize];
             }
         }
     }
@@ -160,19 +171,42 @@ impl Forest {
         (0..tree.depth).fold(tree.root, |at, _| self.step::<SETS>(at, row))
     }
 
-    /// The child that `row` goes to from node `at`; `at` itself when it is a leaf.
+    /// The child that a row of sides goes to from node `at`; `at` itself when it is a leaf.
     #[inline(always)]
     fn step<const SETS: bool>(&self, at: u32, row: &[f64]) -> u32 {
+        self.step_in::<SETS>(at, row, 0)
+    }
+
+    /// As [`Forest::step`], for the row of sides that begins at `start`.
+    #[inline(always)]
+    fn step_in<const SETS: bool>(&self, at: u32, rows: &[f64], start: usize) -> u32 {
         let node = self.nodes[at as usize];
-        let x = row[node.column()];
-        let beyond = if SETS && node.is_categorical() {
-            !(x.is_nan() || self.sets.contains(node.threshold as usize, x))
+        let x = rows[start + node.side::<SETS>()];
+        let right = if SETS && node.is_categorical() {
+            !self.sets.goes_left(node.threshold as usize, x)
         } else {
             x > node.threshold
         };
-        // `|` instead of `||`: both sides are cheap, and a branch here would be mispredicted half the time.
-        node.child.wrapping_add(u32::from(beyond | (x.is_nan() & node.missing_right())))
+        // Cannot overflow, since both children are there; a check would cost as much as the step.
+        node.child.wrapping_add(u32::from(right))
     }
+}
+
+/// Takes all lanes down step by step until none moves any more, at most `depth` times.
+#[inline(always)]
+fn walk(mut at: [u32; LANES], depth: u32, step: impl Fn(usize, u32) -> u32) -> [u32; LANES] {
+    for _ in 0..depth {
+        let mut moved = 0;
+        for (lane, at) in at.iter_mut().enumerate() {
+            let next = step(lane, *at);
+            moved |= next ^ *at;
+            *at = next;
+        }
+        if moved == 0 {
+            break;
+        }
+    }
+    at
 }
 
 #[cfg(test)]

@@ -1,23 +1,35 @@
-//! The node layout: 16 bytes, four to a cache line, children side by side so that a step is an addition.
+//! The node layout: 16 bytes, four to a cache line, children side by side, so that a step is one comparison and
+//! one addition.
 
-/// Set in [`Node::test`] when a missing value goes right.
-pub(super) const MISSING_RIGHT: u32 = 1 << 31;
 /// Set in [`Node::test`] when the node asks for membership in a set of codes.
-pub(super) const CATEGORICAL: u32 = 1 << 30;
-/// The bits of [`Node::test`] that hold the column.
-pub(super) const COLUMN: u32 = CATEGORICAL - 1;
+const CATEGORICAL: u32 = 1 << 31;
+/// Most columns that a node can ask for.
+pub(super) const MOST_COLUMNS: usize = 1 << 30;
 
-/// One node. A leaf is its own child under a threshold nothing exceeds, so that a walk may take more steps than
-/// the tree is deep and still end there: a walk needs no question "is this a leaf".
+/// One node.
+///
+/// A row is walked in a form that holds each column [twice](sides), so that where a missing value goes is a matter
+/// of which of the two is read. A leaf is its own child under a threshold that nothing exceeds, so that a walk may
+/// take more steps than the tree is deep and still end there: a walk never asks "is this a leaf".
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[repr(C)]
 pub(super) struct Node {
     /// Goes left up to and including this; for a categorical node the number of its set.
     pub(super) threshold: f64,
-    /// Column and flags.
-    pub(super) test: u32,
+    /// Position in the row of sides, and a flag.
+    test: u32,
     /// The left child; the right one follows it.
     pub(super) child: u32,
+}
+
+/// What a split asks.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Question {
+    pub(super) column: u32,
+    pub(super) categorical: bool,
+    pub(super) missing_right: bool,
+    /// The threshold, or the number of the set.
+    pub(super) threshold: f64,
 }
 
 impl Node {
@@ -26,16 +38,43 @@ impl Node {
         Self { threshold: f64::INFINITY, test: 0, child: own }
     }
 
-    pub(super) const fn column(self) -> usize {
-        (self.test & COLUMN) as usize
+    /// A split; its column must be below [`MOST_COLUMNS`].
+    pub(super) const fn split(question: Question, child: u32) -> Self {
+        let side = question.column * 2 + question.missing_right as u32;
+        let flag = if question.categorical { CATEGORICAL } else { 0 };
+        Self { threshold: question.threshold, test: side | flag, child }
+    }
+
+    /// What a split asks.
+    pub(super) const fn question(self) -> Question {
+        Question {
+            column: (self.test & !CATEGORICAL) / 2,
+            categorical: self.is_categorical(),
+            missing_right: self.test & 1 == 1,
+            threshold: self.threshold,
+        }
     }
 
     pub(super) const fn is_categorical(self) -> bool {
         self.test & CATEGORICAL != 0
     }
 
-    pub(super) const fn missing_right(self) -> bool {
-        self.test & MISSING_RIGHT != 0
+    pub(super) const fn column(self) -> usize {
+        self.question().column as usize
+    }
+
+    /// Where the node's value stands in a row of sides. Only a forest with categorical nodes has flags to cut off.
+    #[inline(always)]
+    pub(super) const fn side<const SETS: bool>(self) -> usize {
+        if SETS { (self.test & !CATEGORICAL) as usize } else { self.test as usize }
+    }
+}
+
+/// Writes each column of a row twice: first as a node reads it that sends missing values left, then as one that
+/// sends them right. A missing value becomes the infinity that lies on that side of every threshold.
+pub(super) fn sides(row: &[f64], out: &mut [f64]) {
+    for (pair, x) in out.as_chunks_mut::<2>().0.iter_mut().zip(row) {
+        *pair = if x.is_nan() { [f64::NEG_INFINITY, f64::INFINITY] } else { [*x, *x] };
     }
 }
 
@@ -61,11 +100,12 @@ impl CodeSets {
         self.ends.len() - 1
     }
 
-    /// True when `code` is in the set. A number that is no code (a fraction, a negative) is in none.
+    /// True when a value from a row of sides goes left: its code is in the set, or it is missing and was read on
+    /// the left side. A number that is no code (a fraction, a negative) is in no set.
     #[inline]
-    pub(super) fn contains(&self, set: usize, code: f64) -> bool {
+    pub(super) fn goes_left(&self, set: usize, code: f64) -> bool {
         if !(code >= 0.0 && code.fract() == 0.0) {
-            return false;
+            return code == f64::NEG_INFINITY;
         }
         let start = if set == 0 { 0 } else { self.ends[set - 1] as usize };
         let words = &self.words[start..self.ends[set] as usize];

@@ -8,7 +8,7 @@ use crate::artifact::{Sections, Tensors};
 use crate::error::ModelError;
 use crate::predictor::Scale;
 use crate::predictor::forest::builder::MOST_ON_PATH;
-use crate::predictor::forest::node::{CodeSets, Node};
+use crate::predictor::forest::node::{CodeSets, MOST_COLUMNS, Node, Question};
 use crate::predictor::forest::{Forest, Tree};
 
 /// What the manifest says of a forest.
@@ -21,11 +21,34 @@ pub(crate) struct ForestHeader {
 
 const PART: &str = "forest";
 
+/// In the file a node's test is its column with these flags.
+const MISSING_RIGHT: u32 = 1 << 31;
+const CATEGORICAL: u32 = 1 << 30;
+
+fn stored_test(node: Node) -> u32 {
+    let question = node.question();
+    let missing = if question.missing_right { MISSING_RIGHT } else { 0 };
+    question.column | missing | if question.categorical { CATEGORICAL } else { 0 }
+}
+
+fn node_of(own: usize, threshold: f64, test: u32, child: u32) -> Node {
+    if child as usize == own && threshold == f64::INFINITY && test == 0 {
+        return Node::leaf(child);
+    }
+    let question = Question {
+        column: test & (CATEGORICAL - 1),
+        categorical: test & CATEGORICAL != 0,
+        missing_right: test & MISSING_RIGHT != 0,
+        threshold,
+    };
+    Node::split(question, child)
+}
+
 impl Forest {
     pub(crate) fn write(&self, name: &str, sections: &mut Sections) -> Result<ForestHeader, ModelError> {
         let mut tensors = Tensors::default();
         tensors.put_f64("threshold", self.nodes.iter().map(|n| n.threshold));
-        tensors.put_u32("test", self.nodes.iter().map(|n| n.test));
+        tensors.put_u32("test", self.nodes.iter().map(|n| stored_test(*n)));
         tensors.put_u32("child", self.nodes.iter().map(|n| n.child));
         tensors.put_f64("leaf", self.leaf.iter().copied());
         tensors.put_f64("cover", self.cover.iter().copied());
@@ -43,10 +66,10 @@ impl Forest {
         if test.len() != threshold.len() || child.len() != threshold.len() {
             return Err(ModelError::invalid(PART, "its arrays differ in length"));
         }
-        let node = |((threshold, test), child)| Node { threshold, test, child };
+        let node = |(own, ((threshold, test), child))| node_of(own, threshold, test, child);
         let roots = tensors.u32("root")?;
         let mut forest = Self {
-            nodes: threshold.into_iter().zip(test).zip(child).map(node).collect(),
+            nodes: threshold.into_iter().zip(test).zip(child).enumerate().map(node).collect(),
             leaf: tensors.f64("leaf")?,
             cover: tensors.f64("cover")?,
             trees: Vec::new(),
@@ -124,7 +147,7 @@ impl Forest {
         } else {
             node.threshold.is_finite()
         };
-        set && node.column() < self.width
+        set && node.column() < self.width.min(MOST_COLUMNS)
     }
 
     fn check_columns_on_path(&self, root: usize, end: usize) -> Result<(), ModelError> {
