@@ -45,6 +45,15 @@ impl Project {
 
     /// Checks the text of a project file; relative paths in it start at `root`.
     ///
+    /// ```
+    /// use scorehouse_features::definition::Project;
+    ///
+    /// let text = "[project]\nname = \"telco\"\nsede = 1\n";
+    /// let found = Project::parse(text, std::path::Path::new(".")).unwrap_err();
+    /// let told = found[0].to_string();
+    /// assert_eq!(told, "scorehouse.toml:3:1: unknown key `sede` in [project]; did you mean `seed`?");
+    /// ```
+    ///
     /// # Errors
     /// Every mistake found in the text, in the order of its lines.
     pub fn parse(text: &str, root: &Path) -> Result<Self, Vec<Diagnostic>> {

@@ -1,5 +1,6 @@
 //! Whole project files, right and wrong.
 
+mod documentation;
 mod right;
 mod wrong;
 

@@ -22,6 +22,20 @@ pub struct Expression {
 impl Expression {
     /// Compiles `text`, its names being those of `scope`.
     ///
+    /// ```
+    /// use scorehouse_features::expression::Expression;
+    /// use scorehouse_features::time::Timestamp;
+    /// use scorehouse_features::value::{Missing, Value, ValueType};
+    ///
+    /// let columns = vec![("quantity".to_owned(), ValueType::Int), ("price".to_owned(), ValueType::Float)];
+    /// let amount = Expression::compile("quantity * price", &columns)?;
+    /// let row = [Value::Int(3), Value::Float(2.5)];
+    /// assert_eq!(amount.evaluate(&row, Timestamp(0)), Value::Float(7.5));
+    /// let row = [Value::Missing(Missing::NullAtSource), Value::Float(2.5)];
+    /// assert_eq!(amount.evaluate(&row, Timestamp(0)), Value::Missing(Missing::Undefined));
+    /// # Ok::<(), scorehouse_features::expression::ExpressionError>(())
+    /// ```
+    ///
     /// # Errors
     /// [`ExpressionError`] with the place in the text: syntax, unknown names (with the nearest known one),
     /// wrong types.

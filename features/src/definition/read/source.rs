@@ -152,8 +152,18 @@ fn read_columns(section: &Section<'_>, broken: &mut Broken) -> Vec<Column> {
     columns
 }
 
+/// The key of `entry` as the name of a column; those with `__` in front are the store's own.
+fn column_name(entry: &Entry<'_>) -> Option<ColumnName> {
+    if entry.key().starts_with("__") {
+        let finding = Finding::at(entry.key_at(), format!("a column cannot be called `{}`", entry.key()));
+        entry.findings().report(finding.expected("a name that does not begin with `__`"));
+        return None;
+    }
+    entry.name()
+}
+
 fn read_column(entry: &Entry<'_>) -> Option<Column> {
-    let name: Option<ColumnName> = entry.name();
+    let name = column_name(entry);
     if entry.is_text() {
         let value_type = column_type(entry);
         let origin = Origin::Read { header: entry.key().to_owned(), format: None, required: false };
@@ -252,7 +262,7 @@ fn complete(section: &Section<'_>, source: &mut Source, infer: Infer<'_>) -> Opt
 
 fn compute(section: &Section<'_>, columns: &mut Vec<Column>, broken: &mut Broken) {
     for entry in section.entries() {
-        let Some(name) = entry.name::<ColumnName>() else { continue };
+        let Some(name) = column_name(&entry) else { continue };
         if columns.iter().any(|column| column.name == name) {
             let message = format!("column `{name}` is read already");
             section.findings().report(Finding::at(entry.key_at(), message).expected("another name"));

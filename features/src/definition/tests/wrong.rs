@@ -143,6 +143,12 @@ fn names_that_lead_nowhere_are_told_with_the_nearest() {
 }
 
 #[test]
+fn a_columns_name_leaves_the_stores_own_alone() {
+    let found = after("cancelled = \"starts", "__arrival = \"1\", cancelled = \"starts");
+    assert!(found.contains("a column cannot be called `__arrival`"), "{found}");
+}
+
+#[test]
 fn a_key_column_holds_text() {
     let found = after("customer_id = { type = \"text\", header", "customer_id = { type = \"int\", header");
     assert!(

@@ -55,7 +55,7 @@ fn whole(number: f64) -> Option<i64> {
     /// 2^63: the first float above every `i64`.
     const ABOVE: f64 = 9_223_372_036_854_775_808.0;
     let rounded = number.round_ties_even();
-    (rounded >= -ABOVE && rounded < ABOVE).then_some(rounded as i64)
+    (-ABOVE..ABOVE).contains(&rounded).then_some(rounded as i64)
 }
 
 fn float(value: &Scalar<'_>) -> Option<f64> {
