@@ -1,6 +1,6 @@
 //! The table of how good freshly trained models are, on rows they were not fitted on.
 
-use scorehouse_training::{CandidateResult, Estimate, Evaluation};
+use scorehouse_training::{Estimate, Evaluation};
 
 use crate::cli::output::{count, table};
 use crate::cli::train::TrainedLine;
@@ -17,20 +17,46 @@ const PROBABILITY: [(&str, &str); 6] = [
 const RANKING: [(&str, &str); 3] =
     [("recall@20", "recall@20"), ("NDCG@20", "ndcg@20"), ("coverage@20", "coverage@20")];
 
-/// One table for probability models, one for recommenders; every candidate a line, the chosen one marked.
+/// One line of the table.
+pub struct Candidate<'a> {
+    /// The model.
+    pub model: &'a str,
+    /// The candidate's name.
+    pub name: &'a str,
+    /// True for the one that was chosen.
+    pub chosen: bool,
+    /// How well it did.
+    pub metrics: &'a Evaluation,
+}
+
+/// Every candidate of freshly trained models.
 #[must_use]
-pub fn table_of(models: &[TrainedLine]) -> String {
-    let is_ranking =
-        |c: &CandidateResult| c.metrics.positives.is_none() && c.metrics.value("log_loss").is_none();
+pub fn candidates(models: &[TrainedLine]) -> Vec<Candidate<'_>> {
+    models
+        .iter()
+        .flat_map(|line| {
+            line.candidates.iter().map(|c| Candidate {
+                model: line.model.as_str(),
+                name: &c.name,
+                chosen: c.chosen,
+                metrics: &c.metrics,
+            })
+        })
+        .collect()
+}
+
+/// One table for probability models, one for recommenders; the chosen candidate marked.
+#[must_use]
+pub fn table_of(candidates: &[Candidate<'_>]) -> String {
+    let is_ranking = |c: &Candidate<'_>| c.metrics.value("log_loss").is_none();
     let mut parts = Vec::new();
     for (ranking, measure, columns) in
         [(false, "holdout rows", &PROBABILITY[..]), (true, "holdout users", &RANKING[..])]
     {
-        let rows: Vec<Vec<String>> = models
+        let rows: Vec<Vec<String>> = candidates
             .iter()
-            .flat_map(|line| line.candidates.iter().map(move |candidate| (line, candidate)))
-            .filter(|(_, candidate)| is_ranking(candidate) == ranking)
-            .map(|(line, candidate)| row(line, candidate, columns))
+            .filter(|candidate| is_ranking(candidate) == ranking)
+            .map(|candidate| row(candidate, columns))
             .collect();
         if rows.is_empty() {
             continue;
@@ -43,14 +69,14 @@ pub fn table_of(models: &[TrainedLine]) -> String {
     parts.join("\n")
 }
 
-fn row(line: &TrainedLine, candidate: &CandidateResult, columns: &[(&str, &str)]) -> Vec<String> {
+fn row(candidate: &Candidate<'_>, columns: &[(&str, &str)]) -> Vec<String> {
     let mark = if candidate.chosen { "▸ " } else { "  " };
     let mut cells = vec![
-        line.model.to_string(),
+        candidate.model.to_owned(),
         format!("{mark}{}", candidate.name),
         count(candidate.metrics.rows as u64),
     ];
-    cells.extend(columns.iter().map(|(_, name)| cell(&candidate.metrics, name)));
+    cells.extend(columns.iter().map(|(_, name)| cell(candidate.metrics, name)));
     cells
 }
 

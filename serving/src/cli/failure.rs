@@ -103,6 +103,24 @@ impl From<FeatureError> for Failure {
     }
 }
 
+macro_rules! from_classified {
+    ($($error:ty),+) => {$(
+        impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self::new(error.fault(), error)
+            }
+        }
+    )+};
+}
+
+from_classified!(
+    scorehouse_models::ModelError,
+    scorehouse_offline::OfflineError,
+    scorehouse_training::TrainingError,
+    scorehouse_features::online::OnlineError,
+    crate::ServeError
+);
+
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         Self::new(Fault::Platform, error)

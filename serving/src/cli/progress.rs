@@ -50,8 +50,9 @@ impl Bars {
     }
 }
 
-impl Progress for Bars {
-    fn stage(&self, name: &str, total: u64) {
+impl Bars {
+    /// Begins a stage of `total` steps; 0 when the number is not known.
+    pub fn start(&self, name: &str, total: u64) {
         self.finish();
         let bar = self.bar(total);
         bar.set_prefix(self.label.clone());
@@ -62,16 +63,44 @@ impl Progress for Bars {
         *self.current.lock() = Some(bar);
     }
 
-    fn advance(&self, by: u64) {
+    fn step(&self, by: u64) {
         if let Some(bar) = self.current.lock().as_ref() {
             bar.inc(by);
         }
     }
 
-    fn message(&self, text: &str) {
+    fn tell(&self, text: &str) {
         if let Some(bar) = self.current.lock().as_ref() {
             bar.set_message(text.to_owned());
         }
+    }
+}
+
+impl Progress for Bars {
+    fn stage(&self, name: &str, total: u64) {
+        self.start(name, total);
+    }
+
+    fn advance(&self, by: u64) {
+        self.step(by);
+    }
+
+    fn message(&self, text: &str) {
+        self.tell(text);
+    }
+}
+
+impl scorehouse_offline::Progress for Bars {
+    fn stage(&self, name: &str, total: u64) {
+        self.start(name, total);
+    }
+
+    fn advance(&self, by: u64) {
+        self.step(by);
+    }
+
+    fn message(&self, text: &str) {
+        self.tell(text);
     }
 }
 

@@ -25,7 +25,7 @@ use crate::cli::session::{Session, actor, model_name};
 pub fn run(session: &Session, args: &TrainArgs) -> Outcome<()> {
     let models = chosen(session, &args.models)?;
     let now = session.moment(args.as_of.as_deref())?;
-    let history = StoreHistory::open(session)?;
+    let history = StoreHistory::open(session, now)?;
     let mut done = Vec::new();
     for model in &models {
         done.push(train_one(
@@ -82,7 +82,7 @@ pub struct TrainReport {
 
 impl Report for TrainReport {
     fn human(&self) -> String {
-        let mut text = evaluation::table_of(&self.models);
+        let mut text = evaluation::table_of(&evaluation::candidates(&self.models));
         for line in &self.models {
             let fate = if line.champion { "champion" } else { "registered, not promoted" };
             text.push_str(&format!("\n{} version {}: {fate}. {}", line.model, line.version, line.gate.why));
