@@ -6,6 +6,7 @@
 //! can go wrong ([`error`]) and how that is told ([`problem`]); what is counted and logged ([`telemetry`]).
 
 mod api;
+pub mod cli;
 pub mod compute;
 pub mod config;
 pub mod error;

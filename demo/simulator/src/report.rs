@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use jiff::civil::Date;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What a simulation wrote, and what is true of it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SimulationReport {
     /// The simulated present is midnight (UTC) at which this day begins.
     pub anchor: Date,
@@ -23,7 +23,7 @@ pub struct SimulationReport {
 }
 
 /// How the deals went, and how well anyone could have told.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct DealSummary {
     /// Opportunities ever opened.
     pub opened: u64,
@@ -41,7 +41,7 @@ pub struct DealSummary {
 }
 
 /// One file written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WrittenFile {
     /// Its path.
     pub path: PathBuf,

@@ -115,6 +115,10 @@ impl OfflineStore {
         &self.storage
     }
 
+    pub(crate) const fn session(&self) -> &SessionContext {
+        &self.session
+    }
+
     /// What a plan runs in: batch size, memory pool, spill folder.
     pub(crate) fn task_context(&self) -> Arc<TaskContext> {
         self.session.task_ctx()

@@ -54,9 +54,8 @@ impl<'a> StoreHistory<'a> {
 /// A failure with its fault.
 pub fn open_store(project: &Project) -> Outcome<OfflineStore> {
     let store = OfflineStore::open(project).map_err(Failure::from)?;
-    let log = stores::log_path(project);
-    if log.exists() {
-        store.drain_log(project, &log)?;
+    if stores::log_path(project).exists() {
+        store.drain_log(project)?;
     }
     Ok(store)
 }

@@ -42,11 +42,11 @@ pub struct Ingested {
 pub fn ingest(session: &Session, names: &[SourceName], replace: bool, compact: bool) -> Outcome<Ingested> {
     let store = open_store(&session.project)?;
     let bars = Bars::new("ingest", session.quiet);
-    let request = IngestRequest { sources: names.to_vec(), replace };
-    let report = store.ingest(&session.project, &request, session.clock.as_ref(), &bars)?;
+    let request = IngestRequest { sources: names, replace, now: session.clock.now() };
+    let report = store.ingest(&session.project, &request, &bars)?;
     if compact {
         bars.start("merging small files", 0);
-        store.compact(&session.project)?;
+        store.compact()?;
     }
     let stale = report.changed || !stores::base_path(&session.project).exists();
     if stale {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use scorehouse_features::definition::{PROJECT_FILE, Project};
+use scorehouse_features::definition::{PROJECT_FILE, Project, Template};
 use serde::Serialize;
 
 use crate::cli::args::InitArgs;
@@ -21,7 +21,7 @@ pub fn run(args: &InitArgs, json: bool) -> Outcome<()> {
     }
     let files = match (&args.table, &args.label) {
         (Some(table), Some(label)) => table_project(&args.folder, table, label)?,
-        _ => Project::template(&folder_name(&args.folder)),
+        _ => Project::template(&Template::Shop { name: folder_name(&args.folder) }),
     };
     fs::create_dir_all(&args.folder)?;
     let mut written = Vec::new();
@@ -34,7 +34,7 @@ pub fn run(args: &InitArgs, json: bool) -> Outcome<()> {
 }
 
 /// The project of a plain file, after a look at its header.
-fn table_project(folder: &Path, table: &Path, label: &str) -> Outcome<Vec<(String, String)>> {
+fn table_project(folder: &Path, table: &Path, label: &str) -> Outcome<Vec<(PathBuf, String)>> {
     let found = table.canonicalize().map_err(|e| Failure::caller(format!("{}: {e}", table.display())))?;
     let header = scorehouse_training::table_header(&found)?;
     if !header.iter().any(|column| column == label) {
@@ -45,7 +45,8 @@ fn table_project(folder: &Path, table: &Path, label: &str) -> Outcome<Vec<(Strin
     fs::create_dir_all(folder)?;
     let inside = found.strip_prefix(folder.canonicalize()?).map_or_else(|_| found.clone(), Path::to_path_buf);
     let id = header.iter().find(|c| *c != label && is_id(c)).cloned();
-    Ok(Project::table_template(&folder_name(folder), &inside, label, id.as_deref()))
+    let table = inside.display().to_string();
+    Ok(Project::template(&Template::Table { name: folder_name(folder), table, label: label.to_owned(), id }))
 }
 
 /// Headers that name rows in most exports.
