@@ -4,9 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::cli::failure::EXIT_CODES;
+
 /// One place where customer data becomes scores: features, training, registry and serving in one binary.
 #[derive(Debug, Parser)]
 #[command(name = "scorehouse", version, propagate_version = true, arg_required_else_help = true)]
+#[command(after_help = EXIT_CODES)]
 pub struct Cli {
     /// The project folder, or its scorehouse.toml.
     #[arg(short, long, global = true, default_value = ".", env = "SCOREHOUSE_PROJECT", value_name = "PATH")]
@@ -126,9 +129,6 @@ pub struct TrainArgs {
     /// Register the version but leave `champion` where it is, whatever the gate says.
     #[arg(long)]
     pub no_promote: bool,
-    /// Train even when nothing changed since the champion.
-    #[arg(long)]
-    pub force: bool,
     /// Look at the data as of this moment; now when not given.
     #[arg(long)]
     pub as_of: Option<String>,

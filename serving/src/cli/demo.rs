@@ -137,7 +137,7 @@ fn train_missing(session: &Session, now: Timestamp, data_changed: bool) -> Outco
             history = Some(StoreHistory::open(session, now)?);
         }
         let Some(history) = &history else { continue };
-        train_one(session, history, &spec.name, &Order { now, promote: true, force: false, report: None })?;
+        train_one(session, history, &spec.name, &Order { now, promote: true, report: None })?;
     }
     Ok(())
 }

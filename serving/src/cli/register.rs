@@ -6,7 +6,8 @@ use scorehouse_features::definition::{FeatureSet, Pipeline};
 use scorehouse_features::time::Timestamp;
 use scorehouse_features::value::{Missing, Value, ValueType};
 use scorehouse_models::encoder::{EncodedColumn, Encoder, Transform};
-use scorehouse_models::predictor::{Onnx, OnnxOptions, Predictor};
+use scorehouse_models::predictor::onnx::{Onnx, OnnxOptions};
+use scorehouse_models::predictor::Predictor;
 use scorehouse_models::registry::{AliasMove, Parents, RegisterRequest};
 use scorehouse_models::{
     AliasName, Artifact, Calibration, FeatureSetRef, ModelVersion, Registry, ScoringModel, Scratch, Signature,
@@ -95,11 +96,12 @@ fn artifact_of(set: &FeatureSet, onnx: Vec<u8>) -> Outcome<Artifact> {
                 )));
             }
         };
-        columns.push(EncodedColumn { input, transform });
+        columns.push(EncodedColumn { input, transform, scaling: None });
     }
     let onnx = Onnx::new(onnx, OnnxOptions::classifier(columns.len()))?;
     let signature = Signature::of_feature_set(set);
-    Ok(Artifact::new(signature, Encoder { columns }, Predictor::Onnx(onnx), Calibration::Identity)?)
+    let encoder = Encoder::new(columns, &signature)?;
+    Ok(Artifact::new(signature, encoder, Predictor::Onnx(onnx), Calibration::Identity)?)
 }
 
 /// Rows with the probability each must get.

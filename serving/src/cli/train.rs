@@ -32,7 +32,7 @@ pub fn run(session: &Session, args: &TrainArgs) -> Outcome<()> {
             session,
             &history,
             model,
-            &Order { now, promote: !args.no_promote, force: args.force, report: args.report.as_deref() },
+            &Order { now, promote: !args.no_promote, report: args.report.as_deref() },
         )?);
     }
     Ok(show(&TrainReport { models: done }, session.json)?)
@@ -44,8 +44,6 @@ pub struct Order<'a> {
     pub now: Timestamp,
     /// Move `champion` when the gate agrees.
     pub promote: bool,
-    /// Register even what is registered already.
-    pub force: bool,
     /// Folder for a second copy of the report.
     pub report: Option<&'a Path>,
 }
