@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use scorehouse_features::definition::{PROJECT_FILE, Project, Template};
+use scorehouse_features::definition::{CsvOptions, PROJECT_FILE, Project, Template};
+use scorehouse_features::source::delimited::DelimitedFile;
 use serde::Serialize;
 
 use crate::cli::args::InitArgs;
@@ -36,7 +37,7 @@ pub fn run(args: &InitArgs, json: bool) -> Outcome<()> {
 /// The project of a plain file, after a look at its header.
 fn table_project(folder: &Path, table: &Path, label: &str) -> Outcome<Vec<(PathBuf, String)>> {
     let found = table.canonicalize().map_err(|e| Failure::caller(format!("{}: {e}", table.display())))?;
-    let header = scorehouse_training::table_header(&found)?;
+    let header = DelimitedFile::open(&found, &CsvOptions::default()).map_err(Failure::data)?.headers().to_vec();
     if !header.iter().any(|column| column == label) {
         let near = scorehouse_features::nearest::nearest(label, header.iter().map(String::as_str));
         let hint = near.map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();

@@ -9,11 +9,11 @@ mod failure;
 mod features;
 mod history;
 mod ingest;
-// mod init;
+mod init;
 mod models;
 mod output;
 mod progress;
-// mod recommend;
+mod recommend;
 mod register;
 mod score;
 mod serve;
@@ -43,7 +43,7 @@ pub fn main() -> ExitCode {
 
 fn run(cli: &Cli) -> Outcome<()> {
     match &cli.command {
-        Command::Init(_) => Ok(()),
+        Command::Init(args) => init::run(args, cli.json),
         Command::Demo(args) => demo::run(cli, args),
         Command::Check => check::run(&Session::open(cli)?),
         Command::Ingest(args) => ingest::run(&Session::open(cli)?, args),
@@ -51,7 +51,7 @@ fn run(cli: &Cli) -> Outcome<()> {
         Command::Train(args) => train::run(&Session::open(cli)?, args),
         Command::Models(command) => models::run(&Session::open(cli)?, command),
         Command::Score(args) => score::run(&Session::open(cli)?, args),
-        Command::Recommend(_) => Ok(()),
+        Command::Recommend(args) => recommend::run(&Session::open(cli)?, args),
         Command::Serve(args) => serve::run(&Session::open(cli)?, args),
     }
 }
