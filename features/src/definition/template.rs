@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use crate::definition::{PROJECT_FILE, Project};
+use crate::ids::ModelName;
 
 /// A kind of project to begin with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +40,8 @@ impl Project {
             ],
             Template::Table { name, table, label, id } => {
                 let mut text = format!("[project]\nname = {}\n\n", quoted(name));
-                text.push_str("[model.score]\npipeline = \"table\"\n");
+                let model = ModelName::new(name).map_or_else(|_| "score".to_owned(), |name| name.to_string());
+                text.push_str(&format!("[model.{model}]\npipeline = \"table\"\n"));
                 let id = id.iter().map(|id| ("id", id));
                 for (key, value) in [("table", table), ("label", label)].into_iter().chain(id) {
                     // Writing to a String cannot fail.
