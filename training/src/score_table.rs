@@ -2,10 +2,18 @@
 
 use std::path::Path;
 
-use scorehouse_models::Artifact;
+use rayon::prelude::*;
+use scorehouse_features::time::Timestamp;
+use scorehouse_features::value::{Missing, Value};
+use scorehouse_models::{Artifact, ModelError, Score, ScoringModel, Scratch};
 use serde::{Deserialize, Serialize};
 
+use crate::dataset::{Column, ColumnData, RawTable, TableLayout, read_table};
 use crate::error::TrainingError;
+use crate::pipeline::table::LAYOUT;
+
+/// Rows scored together.
+const BATCH: usize = 1024;
 
 /// What came of scoring a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +32,96 @@ pub struct ScoredTable {
 /// [`TrainingError::File`] when a file cannot be read or written, [`TrainingError::Artifact`] when the model
 /// was not trained on a table, [`TrainingError::NoColumn`] when the id column or every input is absent.
 pub fn score_table(artifact: &Artifact, input: &Path, output: &Path) -> Result<ScoredTable, TrainingError> {
-    let _ = (artifact, input, output);
-    Err(TrainingError::Artifact("scoring tables is not there yet".to_owned()))
+    let layout = layout_of(artifact)?;
+    let model = ScoringModel::load(artifact).map_err(broken)?;
+    let table = read_table(input)?;
+    let id = layout.id.as_deref().map(|id| table.position(id)).transpose()?;
+    let (columns, absent) = columns_of(&table, &layout)?;
+    let as_of = moments_of(&table, &layout)?;
+    let scores = score_rows(&model, &columns, &as_of)?;
+    write(output, &table, id, &scores)?;
+    Ok(ScoredTable { rows: scores.len(), absent })
+}
+
+fn broken(error: ModelError) -> TrainingError {
+    TrainingError::Artifact(error.to_string())
+}
+
+fn layout_of(artifact: &Artifact) -> Result<TableLayout, TrainingError> {
+    let layout = artifact.details.get(LAYOUT).cloned().ok_or_else(|| {
+        TrainingError::Artifact("this model was not trained on a table, so it cannot score one".to_owned())
+    })?;
+    serde_json::from_value(layout)
+        .map_err(|e| TrainingError::Artifact(format!("how the model reads a table cannot be read: {e}")))
+}
+
+fn columns_of(
+    table: &RawTable,
+    layout: &TableLayout,
+) -> Result<(Vec<Option<Column>>, Vec<String>), TrainingError> {
+    let mut absent = Vec::new();
+    let mut missing = None;
+    let mut columns = Vec::with_capacity(layout.inputs.len());
+    for (name, form) in &layout.inputs {
+        match table.position(name) {
+            Ok(at) => columns.push(Some(table.column(at, form))),
+            Err(error) => {
+                absent.push(name.clone());
+                columns.push(None);
+                missing = Some(error);
+            }
+        }
+    }
+    match missing {
+        // Not one column of the model: this is another file altogether.
+        Some(error) if absent.len() == layout.inputs.len() => Err(error),
+        _ => Ok((columns, absent)),
+    }
+}
+
+/// The moment of each row: its time column, or the moment that ages were counted from in training.
+fn moments_of(table: &RawTable, layout: &TableLayout) -> Result<Vec<Timestamp>, TrainingError> {
+    let mut moments = vec![layout.as_of; table.rows()];
+    if let Some((name, form)) = &layout.time
+        && let ColumnData::Time(values) = table.column(table.position(name)?, form).data
+    {
+        moments.iter_mut().zip(values).for_each(|(moment, value)| *moment = value.unwrap_or(*moment));
+    }
+    Ok(moments)
+}
+
+fn score_rows(
+    model: &ScoringModel,
+    columns: &[Option<Column>],
+    as_of: &[Timestamp],
+) -> Result<Vec<f64>, TrainingError> {
+    let value = |column: &Option<Column>, row: usize| {
+        column.as_ref().map_or(Value::Missing(Missing::NotGiven), |column| column.value(row))
+    };
+    let batches: Result<Vec<Vec<f64>>, TrainingError> = (0..as_of.len().div_ceil(BATCH))
+        .into_par_iter()
+        .map(|batch| {
+            let rows = batch * BATCH..((batch + 1) * BATCH).min(as_of.len());
+            let values: Vec<Vec<Value>> =
+                rows.clone().map(|row| columns.iter().map(|column| value(column, row)).collect()).collect();
+            let given = values.iter().zip(&as_of[rows]).map(|(values, as_of)| (values.as_slice(), *as_of));
+            let (mut scratch, mut scores) = (Scratch::default(), Vec::new());
+            model.score_batch(given, 0, &mut scratch, &mut scores).map_err(broken)?;
+            Ok(scores.iter().map(|score: &Score| score.output).collect())
+        })
+        .collect();
+    Ok(batches?.concat())
+}
+
+fn write(output: &Path, table: &RawTable, id: Option<usize>, scores: &[f64]) -> Result<(), TrainingError> {
+    let failed = |error: csv::Error| TrainingError::file(output, error);
+    let mut writer = csv::Writer::from_path(output).map_err(failed)?;
+    let name = id.map_or("row", |id| table.headers[id].as_str());
+    writer.write_record([name, "probability"]).map_err(failed)?;
+    for (row, score) in scores.iter().enumerate() {
+        let number = (row + 1).to_string();
+        let key = id.map_or(number.as_str(), |id| table.raw(row, id));
+        writer.write_record([key, &score.to_string()]).map_err(failed)?;
+    }
+    writer.flush().map_err(|error| TrainingError::file(output, error))
 }

@@ -1,3 +1,19 @@
-//! Learners.
+//! Learners: from rows to models, each with scores for the rows it learnt from by models that did not see them.
+
 pub mod boosting;
 pub mod recommender;
+
+mod assemble;
+mod blend;
+mod boosted;
+mod candidate;
+mod design;
+mod folds;
+mod forest;
+mod logistic;
+
+pub(crate) use assemble::assemble;
+pub(crate) use blend::{blend, mixed};
+pub(crate) use candidate::{Contest, Entry, Fitted, Settings};
+pub(crate) use design::Design;
+pub(crate) use folds::Folds;

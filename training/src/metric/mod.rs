@@ -6,6 +6,9 @@ mod confidence;
 mod evaluation;
 mod ranking;
 
+pub(crate) use classification::log_loss_of_raw;
+pub(crate) use confidence::quantile;
+
 pub use calibration::{CalibrationBin, CalibrationFit, calibration_bins, calibration_fit, ece};
 pub use classification::{LiftBin, RocPoint, auc, brier, lift_bins, log_loss, roc_points};
 pub use confidence::{bootstrap, perfect_ece};

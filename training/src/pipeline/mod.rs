@@ -1,8 +1,11 @@
 //! From declared models to trained ones: what a row is, what its outcome is, and how it is learnt.
 
 pub mod churn;
+mod events;
 pub mod interactions;
 mod recommend;
+mod probability;
+mod snapshot;
 pub mod table;
 pub mod upsell;
 pub mod win;

@@ -48,6 +48,14 @@ impl Boosted {
     }
 }
 
+impl Boosted {
+    /// Log-odds of a row of numbers as they were before binning.
+    #[must_use]
+    pub fn raw_of(&self, number: &dyn Fn(usize) -> f64) -> f64 {
+        self.trees.iter().fold(self.base, |sum, tree| sum + tree.value(number))
+    }
+}
+
 /// Grows trees until there are as many as asked for, nothing is left to gain, or the watched loss has not
 /// fallen for `patience` trees. `advance` is told of each tree.
 ///

@@ -77,6 +77,16 @@ impl SplitRule {
     }
 }
 
+impl Node {
+    fn goes_left(&self, number: f64) -> bool {
+        match &self.rule {
+            _ if number.is_nan() => self.missing == Side::Left,
+            SplitRule::AtMost(threshold) => number <= *threshold,
+            SplitRule::OneOf(codes) => codes.binary_search(&(number as u32)).is_ok(),
+        }
+    }
+}
+
 impl Cut {
     pub(super) fn side(self, code: u8, missing: Side) -> Side {
         let left = match self {
@@ -99,6 +109,17 @@ impl Tree {
             };
         }
         (-1 - at) as usize
+    }
+
+    /// This tree's value for a row of numbers as they were before binning.
+    #[must_use]
+    pub fn value(&self, number: &dyn Fn(usize) -> f64) -> f64 {
+        let mut at = if self.nodes.is_empty() { leaf_child(0) } else { 0 };
+        while at >= 0 {
+            let node = &self.nodes[at as usize];
+            at = if node.goes_left(number(node.feature)) { node.left } else { node.right };
+        }
+        self.values[(-1 - at) as usize]
     }
 
     /// Adds this tree's value of every row in `rows` to `raw`, which is indexed by row number.
