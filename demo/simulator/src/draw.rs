@@ -70,7 +70,8 @@ impl Draw {
         Poisson::new(mean).map_or(0, |poisson| poisson.sample(&mut self.0) as u64)
     }
 
-    /// Log-logistic: half lie below `median`, the log-odds of being above fall by `shape` per unit of logarithm.
+    /// Log-logistic: half lie below `median`, the log-odds of being above fall by `shape` per unit of
+    /// logarithm.
     pub fn log_logistic(&mut self, median: f64, shape: f64) -> f64 {
         let u = self.unit().clamp(1e-9, 1.0 - 1e-9);
         median * (u / (1.0 - u)).powf(1.0 / shape)

@@ -37,8 +37,8 @@ impl Moment {
         (self.0 - earlier.0) as f64 / DAY as f64
     }
 
-    /// The same day, between 8 and 18 o'clock: when people in offices do what the simulation let them do at any hour.
-    /// Keeps the order of any two moments.
+    /// The same day, between 8 and 18 o'clock: when people in offices do what the simulation let them do at
+    /// any hour. Keeps the order of any two moments.
     pub const fn in_office_hours(self) -> Self {
         let second = self.0.rem_euclid(DAY);
         Self(self.0 - second + DAY / 3 + second * 10 / 24)

@@ -23,8 +23,9 @@ pub struct SimulationRequest<'a> {
     /// Share of the real customers, 0.1 to 100. Below 1 some are left out; above 1 they are repeated with
     /// jitter under new numbers.
     pub scale: f64,
-    /// The simulated present is midnight (UTC) at which this day begins. The real dates are moved by whole weeks so
-    /// that the last order falls in the seven days before it; nothing that is written happened later.
+    /// The simulated present is midnight (UTC) at which this day begins. The real dates are moved by whole
+    /// weeks so that the last order falls in the seven days before it; nothing that is written happened
+    /// later.
     pub anchor: Date,
 }
 

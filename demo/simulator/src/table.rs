@@ -117,8 +117,8 @@ impl TableFile {
         Ok(Self { path, to, rows: 0, malformed: 0 })
     }
 
-    /// Writes the table's rows in the order of time, some of them twice, with a few broken lines between them, and
-    /// empties it.
+    /// Writes the table's rows in the order of time, some of them twice, with a few broken lines between
+    /// them, and empties it.
     ///
     /// # Errors
     /// [`SimulationError::File`] when the file cannot be written.
@@ -157,8 +157,8 @@ impl TableFile {
     }
 }
 
-/// A copy of a line as a spreadsheet or a cut connection leaves it: no date, half a line, or fields too many. Quotes
-/// stay balanced, so that only this line is lost.
+/// A copy of a line as a spreadsheet or a cut connection leaves it: no date, half a line, or fields too
+/// many. Quotes stay balanced, so that only this line is lost.
 fn broken(line: &str, at: Moment, kind: u64) -> String {
     let plain = line.replace('"', "");
     match kind % 3 {

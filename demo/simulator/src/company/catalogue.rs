@@ -76,7 +76,8 @@ struct Seen {
     segments: u8,
 }
 
-/// A customer's segment, a position in [`SEGMENTS`]. A copy has the segment of the customer it was copied from.
+/// A customer's segment, a position in [`SEGMENTS`]. A copy has the segment of the customer it was copied
+/// from.
 pub fn segment(seed: u64, history: &PurchaseHistory) -> usize {
     let largest = history.first_order().map_or(0, |invoice| invoice.largest_line);
     Draw::new(seed, "segment", u64::from(history.customer % 100_000)).weighted(&segment_weights(largest))
@@ -96,7 +97,8 @@ impl Catalogue {
         Self { products: products.collect() }
     }
 
-    /// The catalogue: a row when a product is listed, and one when it is given up, 90 days after its last sale.
+    /// The catalogue: a row when a product is listed, and one when it is given up, 90 days after its last
+    /// sale.
     pub fn export(&self, seed: u64, now: Moment) -> Table {
         let header = &[
             "product_id",

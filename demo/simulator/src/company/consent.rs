@@ -5,8 +5,8 @@ use crate::draw::Draw;
 use crate::moment::Moment;
 use crate::table::{Cell, Dirt, Table};
 
-/// Adds the consent events of an account's contacts to the export: seven of ten agree to email within days, four of ten
-/// to calls, and some withdraw later.
+/// Adds the consent events of an account's contacts to the export: seven of ten agree to email within days,
+/// four of ten to calls, and some withdraw later.
 pub fn export(contacts: &[Contact], account: &str, draw: &mut Draw, now: Moment, table: &mut Table) {
     for contact in contacts {
         for (channel, agrees) in [("email", 0.7), ("phone", 0.4)] {

@@ -33,7 +33,8 @@ pub struct CreditHistory {
 }
 
 impl CreditHistory {
-    /// From good to watched once in about 15 months, for 45 days; then on hold in 45 of 100 cases, for 45 days.
+    /// From good to watched once in about 15 months, for 45 days; then on hold in 45 of 100 cases, for 45
+    /// days.
     pub fn simulate(draw: &mut Draw, from: Moment, now: Moment) -> Self {
         let mut changes = vec![(from, Credit::Good)];
         let mut at = from.plus_days(draw.exponential(450.0));

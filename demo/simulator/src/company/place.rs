@@ -70,8 +70,8 @@ impl Region {
 pub const SEGMENTS: [&str; 5] =
     ["Gift shop", "Online seller", "Department store", "Wholesaler", "Hospitality"];
 
-/// How likely each kind is, by the largest line of a customer's first order: who begins with a gross is rarely
-/// a small shop.
+/// How likely each kind is, by the largest line of a customer's first order: who begins with a gross is
+/// rarely a small shop.
 pub fn segment_weights(largest_line: i64) -> [f64; 5] {
     match largest_line {
         ..=12 => [0.52, 0.28, 0.02, 0.04, 0.14],

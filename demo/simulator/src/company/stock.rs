@@ -25,9 +25,9 @@ impl StockLevels {
         known.checked_sub(1).map(|last| self.counts[last].units)
     }
 
-    /// Follows a product from its first sale to the present, or to 90 days after its last sale. When less than three
-    /// weeks' usual sale is left, eight weeks' sale is ordered; it comes two to nine weeks later, so that the shelf
-    /// is sometimes empty.
+    /// Follows a product from its first sale to the present, or to 90 days after its last sale. When less
+    /// than three weeks' usual sale is left, eight weeks' sale is ordered; it comes two to nine weeks
+    /// later, so that the shelf is sometimes empty.
     pub fn simulate(product: &Product, number: u64, seed: u64, now: Moment) -> Self {
         let mut draw = Draw::new(seed, "stock", number);
         let until = product.sold.1.plus_days(90.0).min(now);

@@ -35,9 +35,9 @@ impl Ticket {
     }
 }
 
-/// A customer's tickets, in the order of their opening. They come after deliveries and cancellations, now and then
-/// from nothing, and more often with a customer's last order before [`GONE`] days of silence: complaints foreshadow
-/// some of the real departures.
+/// A customer's tickets, in the order of their opening. They come after deliveries and cancellations, now
+/// and then from nothing, and more often with a customer's last order before [`GONE`] days of silence:
+/// complaints foreshadow some of the real departures.
 pub fn simulate(draw: &mut Draw, history: &PurchaseHistory, now: Moment) -> Vec<Ticket> {
     let mut tickets = Vec::new();
     let trouble = draw.log_normal(1.0, 0.6);

@@ -8,8 +8,8 @@ use crate::table::{Cell, Dirt, Table};
 const CHANNELS: [&str; 4] = ["direct", "search", "email", "social"];
 const DEVICES: [&str; 3] = ["desktop", "mobile", "tablet"];
 
-/// A customer's visits, in the order of time: with two of three real orders, in the ten days before an order (people
-/// look before they buy), and now and then, more often within 120 days of an order.
+/// A customer's visits, in the order of time: with two of three real orders, in the ten days before an
+/// order (people look before they buy), and now and then, more often within 120 days of an order.
 pub fn simulate(draw: &mut Draw, history: &PurchaseHistory, now: Moment) -> Vec<Moment> {
     let mut visits = Vec::new();
     let orders: Vec<Moment> = history.invoices.iter().filter(|i| !i.cancelled).map(|i| i.at).collect();
@@ -30,8 +30,8 @@ pub fn simulate(draw: &mut Draw, history: &PurchaseHistory, now: Moment) -> Vec<
     visits
 }
 
-/// Adds visits to the export. `quote` tells visits to the page of a quote from others; in one of twenty nobody had
-/// signed in, so that the customer is not known.
+/// Adds visits to the export. `quote` tells visits to the page of a quote from others; in one of twenty
+/// nobody had signed in, so that the customer is not known.
 pub fn export(visits: &[(Moment, bool)], customer: &str, draw: &mut Draw, table: &mut Table) {
     for (number, (at, quote)) in visits.iter().enumerate() {
         let id = format!("S{customer}-{}", number + 1);

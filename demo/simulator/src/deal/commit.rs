@@ -15,10 +15,10 @@ pub fn table() -> Table {
     Table::new("rep_commits", header, Dirt::default())
 }
 
-/// Adds, for every month begun within the period, what each rep commits to win until the end of the quarter: 0.6 of the
-/// likely value of the deals open then, and for each month left a twentieth of what was won in the 180 days before, times the
-/// rep's own optimism, give or take a fifth. The target is what was won in the 180 days before the quarter, halved, and a
-/// tenth more.
+/// Adds, for every month begun within the period, what each rep commits to win until the end of the
+/// quarter: 0.6 of the likely value of the deals open then, and for each month left a twentieth of what was
+/// won in the 180 days before, times the rep's own optimism, give or take a fifth. The target is what was
+/// won in the 180 days before the quarter, halved, and a tenth more.
 pub fn export(team: &[Rep], deals: &[Deal], period: Period, table: &mut Table) {
     let mut by_rep: Vec<Vec<&Deal>> = vec![Vec::new(); team.len()];
     for deal in deals {

@@ -1,9 +1,9 @@
 //! What happens to an open deal, more often to one that will be won or to one that will be lost.
 //!
-//! The end of a deal is drawn when it opens, from the probability of that moment. What happens until then is drawn
-//! given that end, at rates that stand here, so that Bayes' rule gives the exact probability of winning at any later
-//! moment: the log-odds at the opening plus the logarithm of how much likelier all that was seen is for a
-//! won deal than for a lost one.
+//! The end of a deal is drawn when it opens, from the probability of that moment. What happens until then
+//! is drawn given that end, at rates that stand here, so that Bayes' rule gives the exact probability of
+//! winning at any later moment: the log-odds at the opening plus the logarithm of how much likelier all
+//! that was seen is for a won deal than for a lost one.
 
 use crate::draw::Draw;
 use crate::moment::Moment;
@@ -66,7 +66,8 @@ pub fn duration(draw: &mut Draw, won: bool) -> f64 {
     SOONEST + draw.log_logistic(if won { DURATION.0 } else { DURATION.1 }, DURATION.2)
 }
 
-/// What happens from `opened` until `until`, in the order of time. Only a customer can look at a quote in the shop.
+/// What happens from `opened` until `until`, in the order of time. Only a customer can look at a quote in
+/// the shop.
 pub fn events(
     draw: &mut Draw,
     won: bool,

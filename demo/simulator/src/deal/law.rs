@@ -87,7 +87,8 @@ pub fn crm_log_odds(facts: &CrmFacts) -> f64 {
         - 0.15 * (facts.amount / 700.0).ln()
 }
 
-/// Log-odds from what the ERP, the service desk and the shop know; 0 for a prospect, of whom they know nothing.
+/// Log-odds from what the ERP, the service desk and the shop know; 0 for a prospect, of whom they know
+/// nothing.
 pub fn shared_log_odds(facts: &SharedFacts) -> f64 {
     let usual = facts.revenue.1 / facts.orders_365.max(1.0);
     let relative = if usual > 0.0 { (facts.amount / usual / 1.5).ln().clamp(-1.5, 1.5) } else { 0.0 };

@@ -36,9 +36,9 @@ impl Shelf<'_> {
     }
 }
 
-/// The deals of one account: the first some time after its first order (after the CRM met it, for a prospect), the next
-/// some time after the last one ended, so that an account has one open deal at most. They come at a constant
-/// rate, whatever happens later.
+/// The deals of one account: the first some time after its first order (after the CRM met it, for a
+/// prospect), the next some time after the last one ended, so that an account has one open deal at most.
+/// They come at a constant rate, whatever happens later.
 pub fn deals_of(position: usize, account: &Account, shelf: &Shelf<'_>, period: Period) -> Vec<Deal> {
     let mut draw = Draw::new(period.seed, "deals", account.key);
     let mut deals = Vec::new();

@@ -1,4 +1,5 @@
-//! The truth: how likely each deal was to be won, at moments of its life. Not an export: no company has this file.
+//! The truth: how likely each deal was to be won, at moments of its life. Not an export: no company has
+//! this file.
 
 use super::life::Deal;
 use crate::moment::Moment;
@@ -76,8 +77,8 @@ impl Tally {
     }
 }
 
-/// The chance that a won row scores higher than a lost one, ties counting half (Mann and Whitney, 1947). 0.5 when there
-/// are not both.
+/// The chance that a won row scores higher than a lost one, ties counting half (Mann and Whitney, 1947).
+/// 0.5 when there are not both.
 fn auc(mut rows: Vec<(f64, bool)>) -> f64 {
     rows.sort_by(|a, b| a.0.total_cmp(&b.0));
     let (mut below, mut pairs, mut won, mut from) = (0.0, 0.0, 0.0, 0);

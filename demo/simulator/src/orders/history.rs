@@ -30,8 +30,8 @@ pub struct PurchaseHistory {
 }
 
 impl PurchaseHistory {
-    /// Sums the lines up, by customer number. Lines without a customer, and customers who never bought a product,
-    /// are left out.
+    /// Sums the lines up, by customer number. Lines without a customer, and customers who never bought a
+    /// product, are left out.
     pub fn collect(orders: &Orders, lines: &[Line]) -> Vec<Self> {
         let mut by_customer: BTreeMap<u32, Vec<&Line>> = BTreeMap::new();
         for line in lines.iter().filter(|line| line.customer != 0 && is_product(orders.code(line))) {

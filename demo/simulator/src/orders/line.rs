@@ -68,8 +68,8 @@ pub fn is_cancellation(invoice: &str) -> bool {
     invoice.starts_with('C')
 }
 
-/// True for the stock code of something that lies on a shelf: five digits first. Everything else is postage, fees,
-/// corrections and vouchers, but for the few products that begin with `DCGS`.
+/// True for the stock code of something that lies on a shelf: five digits first. Everything else is
+/// postage, fees, corrections and vouchers, but for the few products that begin with `DCGS`.
 pub fn is_product(code: &str) -> bool {
     code.starts_with(|first: char| first.is_ascii_digit()) || code.starts_with("DCGS")
 }

@@ -39,8 +39,8 @@ pub fn load(path: &Path) -> Result<Vec<u8>, SimulationError> {
 }
 
 impl Orders {
-    /// Reads every line, and moves all dates by the whole number of weeks that lets the last order fall in the
-    /// seven days before `anchor`.
+    /// Reads every line, and moves all dates by the whole number of weeks that lets the last order fall in
+    /// the seven days before `anchor`.
     ///
     /// # Errors
     /// [`SimulationError::Orders`] with the first line that is not one of Online Retail II.

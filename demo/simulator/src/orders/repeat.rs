@@ -25,7 +25,8 @@ impl Sample {
         scale.ceil() as u32
     }
 
-    /// True when this customer, or this invoice without one, is taken. A cancellation shares the luck of its number.
+    /// True when this customer, or this invoice without one, is taken. A cancellation shares the luck of
+    /// its number.
     pub fn takes(&self, customer: u32, invoice: &str) -> bool {
         if self.share >= 1.0 {
             return true;
@@ -40,9 +41,10 @@ pub fn invoice_number(invoice: &str) -> u64 {
     invoice.bytes().filter(u8::is_ascii_digit).fold(0, |number, digit| number * 10 + u64::from(digit - b'0'))
 }
 
-/// The lines of copy `copy`. Copy 0 is the sampled real orders as they are. In a later copy a customer's number grows
-/// by 100,000 a copy; all their orders move by the same −3 to 3 weeks (those past the present fall away);
-/// their quantities of a product are multiplied by the same factor; and one line in twelve is dropped.
+/// The lines of copy `copy`. Copy 0 is the sampled real orders as they are. In a later copy a customer's
+/// number grows by 100,000 a copy; all their orders move by the same −3 to 3 weeks (those past the present
+/// fall away); their quantities of a product are multiplied by the same factor; and one line in twelve is
+/// dropped.
 pub fn repeat(orders: &Orders, seed: u64, sample: Sample, copy: u32, now: Moment) -> Vec<Line> {
     let taken = orders.lines.iter().filter(|line| sample.takes(line.customer, orders.invoice(line)));
     if copy == 0 {
