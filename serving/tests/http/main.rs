@@ -1,0 +1,19 @@
+//! The HTTP side over stores of its own: every route, every code of the error table, and moves of a live model.
+//!
+//! - `fixture`: a small company: deals, accounts, orders, products; models made by hand
+//! - `score`: scores, overrides, reasons, moments, batches
+//! - `recommend`: rules, strangers, baskets, what was just bought
+//! - `facts`: entities and their features, pages of keys
+//! - `models`: listings, moves of aliases, refused versions, moves under load
+//! - `refusals`: bad input of every kind
+//! - `operation`: health, metrics, OpenAPI, the page
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod facts;
+mod fixture;
+mod models;
+mod operation;
+mod recommend;
+mod refusals;
+mod score;
