@@ -54,7 +54,9 @@ impl Compute {
             .num_threads(doors.threads)
             .thread_name(|i| format!("compute-{i}"))
             .build()
-            .map_err(|error| ServeError::Bug { message: format!("the compute pool did not start: {error}") })?;
+            .map_err(|error| ServeError::Bug {
+                message: format!("the compute pool did not start: {error}"),
+            })?;
         Ok(Self {
             pool,
             work: Arc::new(Semaphore::new(doors.work)),

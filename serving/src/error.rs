@@ -4,9 +4,11 @@
 
 use scorehouse_features::nearest::nearest;
 use scorehouse_features::online::OnlineError;
+use scorehouse_features::source::SourceError;
 use scorehouse_features::time::Timestamp;
 use scorehouse_features::{Fault, FeatureError};
 use scorehouse_models::ModelError;
+use scorehouse_offline::OfflineError;
 use serde::Serialize;
 
 /// What an unknown name was meant to name.
@@ -307,6 +309,31 @@ impl From<OnlineError> for ServeError {
     }
 }
 
+impl From<SourceError> for ServeError {
+    fn from(error: SourceError) -> Self {
+        match error.fault() {
+            Fault::Bug => Self::Bug { message: error.to_string() },
+            _ => Self::Unavailable { what: "a source", reason: error.to_string() },
+        }
+    }
+}
+
+impl From<OfflineError> for ServeError {
+    fn from(error: OfflineError) -> Self {
+        let message = error.to_string();
+        match error {
+            OfflineError::Feature(error) => error.into(),
+            OfflineError::Online(error) => error.into(),
+            OfflineError::UnknownSource { name, known } => {
+                Self::unknown(Noun::Source, name.as_str(), known.iter().map(String::as_str))
+            }
+            OfflineError::EntityRows(message) => Self::InvalidField { message, nearest: None },
+            other if other.fault() == Fault::Bug => Self::Bug { message },
+            _ => Self::Unavailable { what: "history", reason: message },
+        }
+    }
+}
+
 impl From<ModelError> for ServeError {
     fn from(error: ModelError) -> Self {
         let message = error.to_string();
@@ -314,25 +341,31 @@ impl From<ModelError> for ServeError {
             ModelError::UnknownModel { name, known } => {
                 Self::unknown(Noun::Model, &name, known.iter().map(String::as_str))
             }
-            ModelError::UnknownVersion { version, .. } => {
-                Self::Unknown { what: Noun::Version, name: version.to_string(), nearest: None, known: Vec::new() }
-            }
+            ModelError::UnknownVersion { version, .. } => Self::Unknown {
+                what: Noun::Version,
+                name: version.to_string(),
+                nearest: None,
+                known: Vec::new(),
+            },
             ModelError::UnknownAlias { alias, known, .. } => {
                 Self::unknown(Noun::Alias, alias.as_str(), known.iter().map(String::as_str))
             }
             ModelError::WrongType { input, expected, given } => {
                 Self::WrongType { field: input, expected: expected.to_string(), given: given.to_string() }
             }
-            ModelError::NotFinite { input } => {
-                Self::WrongType { field: input, expected: "a finite number".into(), given: "NaN or infinity".into() }
-            }
+            ModelError::NotFinite { input } => Self::WrongType {
+                field: input,
+                expected: "a finite number".into(),
+                given: "NaN or infinity".into(),
+            },
             ModelError::InvalidId { .. } => Self::InvalidField { message, nearest: None },
             ModelError::NoReasons { predictor } => {
                 Self::NotSuited { model: predictor.to_owned(), message: "cannot explain its scores".into() }
             }
-            ModelError::WrongOutput { answers, asked } => {
-                Self::NotSuited { model: "asked".into(), message: format!("answers with {answers}, not with {asked}") }
-            }
+            ModelError::WrongOutput { answers, asked } => Self::NotSuited {
+                model: "asked".into(),
+                message: format!("answers with {answers}, not with {asked}"),
+            },
             ModelError::WrongWidth { .. } => Self::Bug { message },
             _ => Self::Unavailable { what: "the registry", reason: message },
         }

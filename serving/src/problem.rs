@@ -166,7 +166,9 @@ fn detail(error: &ServeError) -> Option<Value> {
         ServeError::BodyTooLarge { limit } => json!({"limit_bytes": limit}),
         ServeError::TooMany { limit, given, .. } => json!({"limit": limit, "given": given}),
         ServeError::FutureAsOf { as_of, now } => json!({"as_of": as_of, "now": now}),
-        ServeError::RowsRejected { rows, total } => json!({"rejected": rows.len(), "total": total, "rows": rows}),
+        ServeError::RowsRejected { rows, total } => {
+            json!({"rejected": rows.len(), "total": total, "rows": rows})
+        }
         ServeError::VersionRefused { version, reason, .. } => json!({"version": version, "reason": reason}),
         _ => return None,
     })

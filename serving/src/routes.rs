@@ -5,13 +5,15 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post, put};
 
-use crate::api::{docs, entities, fallback, health, models, page, project, recommend, score};
+use crate::api::{
+    docs, entities, events, fallback, health, history, models, outcomes, page, project, recommend, score,
+};
 use crate::state::AppState;
 use crate::telemetry::observe;
 
 /// The server's routes over `state`; a test calls it with parts of its own.
 pub fn app(state: AppState) -> Router {
-    Router::new()
+    let routes = Router::new()
         .route("/", get(page::index))
         .route("/ui/style.css", get(page::style))
         .route("/ui/app.js", get(page::script))
@@ -28,11 +30,21 @@ pub fn app(state: AppState) -> Router {
         .route("/v1/models/{model}/aliases/{alias}", put(models::move_alias))
         .route("/v1/models/{model}/score", post(score::score))
         .route("/v1/models/{model}/recommend", post(recommend::recommend))
+        .route("/v1/events/{source}", post(events::push))
+        .route("/v1/outcomes", post(outcomes::report))
+        .route("/v1/features/history", post(history::history))
         .route("/v1/entities/{entity}", get(entities::keys))
         .route("/v1/entities/{entity}/{key}", get(entities::features))
         .fallback(fallback::unknown_route)
-        .method_not_allowed_fallback(fallback::wrong_method)
+        .method_not_allowed_fallback(fallback::wrong_method);
+    observed(routes, &state)
+}
+
+/// Puts around `routes` what stands around every request: body limit, id, time limit, counting, and the net
+/// under a panic.
+pub fn observed(routes: Router<AppState>, state: &AppState) -> Router {
+    routes
         .layer(DefaultBodyLimit::max(state.project.settings.body_limit))
         .layer(from_fn_with_state(state.clone(), observe))
-        .with_state(state)
+        .with_state(state.clone())
 }

@@ -9,7 +9,7 @@ use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::config::ServeOptions;
+use crate::config::{OnReady, ServeOptions};
 use crate::error::ServeError;
 use crate::routes::app;
 use crate::state::{AppState, StateParts};
@@ -22,33 +22,50 @@ use crate::{live_model, stores};
 /// # Errors
 /// [`ServeError::Io`] when the address cannot be bound, and whatever opening the stores reports.
 pub fn run(options: ServeOptions) -> Result<(), ServeError> {
+    let server = open(options)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("serve")
         .build()
         .map_err(|source| ServeError::Io { what: "the runtime did not start".into(), source })?;
-    runtime.block_on(serve(options, stop_asked()))
+    runtime.block_on(serve(server, stop_asked()))
+}
+
+/// A server whose stores are open and whose models are loaded.
+pub struct Server {
+    state: AppState,
+    listen: String,
+    drain: Duration,
+    on_ready: Option<OnReady>,
+}
+
+/// Opens a project's stores and loads its models. Blocks; call it outside any runtime.
+///
+/// # Errors
+/// Whatever opening the stores reports.
+pub fn open(options: ServeOptions) -> Result<Server, ServeError> {
+    let ServeOptions { project, listen, clock, timeout, drain, poll, doors, on_ready } = options;
+    let history = stores::open_history(&project)?;
+    let online = Arc::new(stores::open_online(&project, &history, clock.clone())?);
+    let registry = Arc::new(stores::open_registry(&project)?);
+    let parts = StateParts { project, clock, online, registry, history: None, timeout, doors };
+    let state = AppState::new(parts)?;
+    live_model::watch(&state.live, poll)?;
+    Ok(Server { state, listen, drain, on_ready })
 }
 
 /// Serves until `stop` completes; what [`run`] does, for callers with a runtime of their own.
 ///
 /// # Errors
-/// As [`run`].
+/// [`ServeError::Io`] when the address cannot be bound.
 pub async fn serve(
-    options: ServeOptions,
+    server: Server,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
-    let ServeOptions { project, listen, clock, timeout, drain, poll, doors, on_ready } = options;
-    let online = Arc::new(stores::open_online(&project, clock.clone())?);
-    let registry = Arc::new(stores::open_registry(&project)?);
-    let state = AppState::new(StateParts { project, clock, online, registry, timeout, doors })?;
-    live_model::watch(&state.live, poll)?;
-    let listener = TcpListener::bind(&listen)
-        .await
-        .map_err(|source| ServeError::Io { what: format!("cannot listen on {listen}"), source })?;
-    let address = listener
-        .local_addr()
-        .map_err(|source| ServeError::Io { what: format!("cannot listen on {listen}"), source })?;
+    let Server { state, listen, drain, on_ready } = server;
+    let listening = |source| ServeError::Io { what: format!("cannot listen on {listen}"), source };
+    let listener = TcpListener::bind(&listen).await.map_err(listening)?;
+    let address = listener.local_addr().map_err(listening)?;
     tracing::info!(%address, "listening");
     if let Some(ready) = on_ready {
         ready(address);

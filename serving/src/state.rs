@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 use scorehouse_features::definition::Project;
-use scorehouse_features::ids::EntityName;
+use scorehouse_features::ids::{EntityName, SourceName};
 use scorehouse_features::online::OnlineStore;
+use scorehouse_features::source::event::EventReader;
 use scorehouse_features::time::Clock;
 use scorehouse_models::Registry;
 
@@ -15,6 +16,8 @@ use crate::compute::{Compute, Doors};
 use crate::error::ServeError;
 use crate::live_model::LiveModels;
 use crate::service::entities::EntityPlan;
+use crate::service::history::TrainingSets;
+use crate::service::outcomes::OutcomeLog;
 use crate::telemetry::Metrics;
 
 /// The parts of a running server, behind one pointer.
@@ -33,6 +36,8 @@ pub struct Parts {
     pub registry: Arc<dyn Registry>,
     /// The models that answer.
     pub live: Arc<LiveModels>,
+    /// Where training sets come from; none in a server without history.
+    pub history: Option<Arc<dyn TrainingSets>>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// The door to heavier work.
@@ -40,6 +45,8 @@ pub struct Parts {
     /// Longest time a request may take.
     pub timeout: Duration,
     pub(crate) entities: IndexMap<EntityName, EntityPlan>,
+    pub(crate) readers: IndexMap<SourceName, EventReader>,
+    pub(crate) outcomes: OutcomeLog,
 }
 
 /// What a server is built from; a test brings stores of its own.
@@ -52,6 +59,8 @@ pub struct StateParts {
     pub online: Arc<dyn OnlineStore>,
     /// Models, versions and aliases.
     pub registry: Arc<dyn Registry>,
+    /// Where training sets come from; none in a server without history.
+    pub history: Option<Arc<dyn TrainingSets>>,
     /// Longest time a request may take.
     pub timeout: Duration,
     /// How much work may be under way at once.
@@ -65,7 +74,7 @@ impl AppState {
     /// What compiling the project's features, reading the registry and starting the pool report. A version
     /// that may not go live is no error: it is logged, and the others answer.
     pub fn new(parts: StateParts) -> Result<Self, ServeError> {
-        let StateParts { project, clock, online, registry, timeout, doors } = parts;
+        let StateParts { project, clock, online, registry, history, timeout, doors } = parts;
         let metrics = Arc::new(Metrics::new()?);
         let compute = Compute::new(doors, metrics.panics().clone())?;
         let live = Arc::new(LiveModels::open(project.clone(), registry.clone(), metrics.clone())?);
@@ -75,7 +84,24 @@ impl AppState {
         });
         let plan = |entity: &EntityName| Ok((entity.clone(), EntityPlan::compile(&project, entity)?));
         let entities = described.map(plan).collect::<Result<_, ServeError>>()?;
-        let parts = Parts { clock, online, registry, live, metrics, compute, timeout, entities, project };
+        let readers =
+            project.sources.values().map(|source| Ok((source.name.clone(), EventReader::new(source)?)));
+        let readers = readers.collect::<Result<_, ServeError>>()?;
+        let outcomes = OutcomeLog::open(&project.state)?;
+        let parts = Parts {
+            clock,
+            online,
+            registry,
+            live,
+            history,
+            metrics,
+            compute,
+            timeout,
+            entities,
+            readers,
+            outcomes,
+            project,
+        };
         Ok(Self(Arc::new(parts)))
     }
 }

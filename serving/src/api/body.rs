@@ -29,6 +29,9 @@ pub enum BodyKind {
 
 impl BodyKind {
     fn of(content_type: &str) -> Option<Self> {
+        if content_type == "application/json" {
+            return Some(Self::Json);
+        }
         let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         Some(match essence.as_str() {
             "application/json" => Self::Json,
@@ -97,7 +100,8 @@ pub fn parse_json<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, ServeErr
 /// # Errors
 /// [`ServeError::InvalidUtf8`] with the offset of the first byte that is not.
 pub fn utf8(bytes: &[u8]) -> Result<&str, ServeError> {
-    std::str::from_utf8(bytes).map_err(|error| ServeError::InvalidUtf8 { what: "body", at: error.valid_up_to() })
+    std::str::from_utf8(bytes)
+        .map_err(|error| ServeError::InvalidUtf8 { what: "body", at: error.valid_up_to() })
 }
 
 fn content_kind(headers: &HeaderMap, expected: &'static str) -> Result<BodyKind, ServeError> {
@@ -140,7 +144,8 @@ pub fn json_error(error: &serde_json::Error) -> ServeError {
 
 /// serde names the known fields when one is unknown; the nearest of them is what was meant.
 fn meant(message: &str) -> Option<String> {
-    let rest = message.strip_prefix("unknown field `").or_else(|| message.strip_prefix("unknown variant `"))?;
+    let rest =
+        message.strip_prefix("unknown field `").or_else(|| message.strip_prefix("unknown variant `"))?;
     let (given, known) = rest.split_once('`')?;
     nearest(given, known.split('`').skip(1).step_by(2)).map(str::to_owned)
 }
@@ -195,7 +200,9 @@ mod tests {
     #[test]
     fn an_unknown_field_is_answered_with_the_nearest_known_one() {
         let error = parse_json::<Asked>(br#"{"reason": 1}"#).unwrap_err();
-        assert!(matches!(error, ServeError::InvalidField { nearest: Some(ref near), .. } if near == "reasons"));
+        assert!(
+            matches!(error, ServeError::InvalidField { nearest: Some(ref near), .. } if near == "reasons")
+        );
     }
 
     #[test]

@@ -20,6 +20,9 @@ use crate::problem::{ErrorAnswer, TABLE};
     paths(
         super::score::score,
         super::recommend::recommend,
+        super::events::push,
+        super::outcomes::report,
+        super::history::history,
         super::entities::keys,
         super::entities::features,
         super::models::list,

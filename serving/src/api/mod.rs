@@ -3,9 +3,12 @@
 pub mod body;
 pub mod docs;
 pub mod entities;
+pub mod events;
 pub mod fallback;
 pub mod health;
+pub mod history;
 pub mod models;
+pub mod outcomes;
 pub mod page;
 pub mod project;
 pub mod recommend;

@@ -67,7 +67,8 @@ pub fn run(cli: &Cli, args: &DemoArgs) -> Outcome<()> {
 /// The simulated exports, made when they are not there or were made from something else.
 fn exports(cli: &Cli, args: &DemoArgs) -> Outcome<Stamp> {
     let path = args.folder.join(STAMP);
-    let known: Option<Stamp> = fs::read_to_string(&path).ok().and_then(|text| serde_json::from_str(&text).ok());
+    let known: Option<Stamp> =
+        fs::read_to_string(&path).ok().and_then(|text| serde_json::from_str(&text).ok());
     let anchor = match &args.anchor {
         Some(text) => Some(text.parse::<Date>().map_err(|e| Failure::caller(format!("--anchor: {e}")))?),
         None => None,
@@ -115,7 +116,8 @@ fn orders_file(path: &Path) -> Outcome<PathBuf> {
         name.contains(".csv")
     };
     let entries = fs::read_dir(path).map_err(|e| Failure::caller(format!("{}: {e}", path.display())))?;
-    let mut found: Vec<PathBuf> = entries.filter_map(|e| e.ok().map(|e| e.path())).filter(is_orders).collect();
+    let mut found: Vec<PathBuf> =
+        entries.filter_map(|e| e.ok().map(|e| e.path())).filter(is_orders).collect();
     found.sort();
     found.into_iter().next().ok_or_else(|| {
         Failure::caller(format!("{} holds no orders (a .csv, .csv.gz or .csv.zst file)", path.display()))
@@ -142,7 +144,12 @@ fn train_missing(session: &Session, now: Timestamp, data_changed: bool) -> Outco
     Ok(())
 }
 
-fn is_current(session: &Session, registry: &dyn Registry, model: &ModelName, pipeline: &Pipeline) -> Outcome<bool> {
+fn is_current(
+    session: &Session,
+    registry: &dyn Registry,
+    model: &ModelName,
+    pipeline: &Pipeline,
+) -> Outcome<bool> {
     let known = registry.list()?.into_iter().find(|record| &record.name == model);
     let Some(version) = known.and_then(|record| record.aliases.get(&AliasName::champion()).copied()) else {
         return Ok(false);
@@ -183,7 +190,10 @@ fn evaluation_table(session: &Session) -> Outcome<String> {
 fn silo_line(session: &Session, stamp: &Stamp) -> Outcome<String> {
     let champions = champions(session)?;
     let auc = |name: &str| {
-        champions.iter().find(|(model, _)| model.as_str() == name).and_then(|(_, metrics)| metrics.value("auc"))
+        champions
+            .iter()
+            .find(|(model, _)| model.as_str() == name)
+            .and_then(|(_, metrics)| metrics.value("auc"))
     };
     let deals = &stamp.simulation.deals;
     let (Some(shared), Some(silo)) = (auc("win"), auc("win_crm_only")) else { return Ok(String::new()) };

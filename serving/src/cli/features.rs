@@ -29,7 +29,10 @@ pub fn run(session: &Session, command: &FeaturesCommand) -> Outcome<()> {
         FeaturesCommand::Materialize => {
             let store = open_store(&session.project)?;
             materialize(session, &store)?;
-            Ok(show(&Built { snapshot: crate::stores::base_path(&session.project).display().to_string() }, session.json)?)
+            Ok(show(
+                &Built { snapshot: crate::stores::base_path(&session.project).display().to_string() },
+                session.json,
+            )?)
         }
     }
 }
@@ -108,7 +111,13 @@ impl Report for Facts {
             };
             vec![fact.name.clone(), value]
         });
-        format!("{} {} as of {}\n{}", self.entity, self.key, self.as_of, table(&["feature", "value"], &[], rows))
+        format!(
+            "{} {} as of {}\n{}",
+            self.entity,
+            self.key,
+            self.as_of,
+            table(&["feature", "value"], &[], rows)
+        )
     }
 }
 
@@ -176,7 +185,11 @@ fn history(session: &Session, args: &HistoryArgs) -> Outcome<()> {
     let sets = &session.project.feature_sets;
     let set = sets.get(args.set.as_str()).ok_or_else(|| {
         let known: Vec<&str> = sets.keys().map(FeatureSetName::as_str).collect();
-        Failure::caller(format!("the project declares no feature set `{}`; it declares {}", args.set, known.join(", ")))
+        Failure::caller(format!(
+            "the project declares no feature set `{}`; it declares {}",
+            args.set,
+            known.join(", ")
+        ))
     })?;
     let history = StoreHistory::open(session, session.clock.now())?;
     let rows = scorehouse_offline::training_set::read_rows(&args.rows)?;

@@ -38,11 +38,7 @@ impl<'a> StoreHistory<'a> {
     ///
     /// # Errors
     /// What the engine reports.
-    pub fn columns(
-        &self,
-        set: &FeatureSet,
-        rows: &EntityRows,
-    ) -> Result<Vec<SlotColumn>, OfflineError> {
+    pub fn columns(&self, set: &FeatureSet, rows: &EntityRows) -> Result<Vec<SlotColumn>, OfflineError> {
         let names: Vec<FeatureName> = set.features.iter().map(|field| field.name.clone()).collect();
         self.store.history(self.project, &set.entity, &names, rows)
     }

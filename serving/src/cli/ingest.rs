@@ -80,7 +80,11 @@ impl Report for Ingested {
             rows,
         );
         for source in self.report.sources.iter().filter(|s| s.files.iter().any(|f| f.rejected > 0)) {
-            text.push_str(&format!("\n{}: rejected rows are kept in {}", source.source, source.rejects.display()));
+            text.push_str(&format!(
+                "\n{}: rejected rows are kept in {}",
+                source.source,
+                source.rejects.display()
+            ));
             for reason in source.files.iter().flat_map(|file| &file.reasons).take(5) {
                 text.push_str(&format!("\n  {} × {}", count(reason.count), reason.what));
             }
@@ -97,7 +101,8 @@ impl Report for Ingested {
 
 fn line(source: &SourceReport) -> Vec<String> {
     let sum = |pick: fn(&scorehouse_offline::FileReport) -> u64| count(source.files.iter().map(pick).sum());
-    let fresh = source.files.iter().filter(|f| !matches!(f.outcome, FileOutcome::Unchanged | FileOutcome::SameAs(_)));
+    let fresh =
+        source.files.iter().filter(|f| !matches!(f.outcome, FileOutcome::Unchanged | FileOutcome::SameAs(_)));
     vec![
         source.source.to_string(),
         format!("{} of {} new", fresh.count(), source.files.len()),

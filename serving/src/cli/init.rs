@@ -37,7 +37,8 @@ pub fn run(args: &InitArgs, json: bool) -> Outcome<()> {
 /// The project of a plain file, after a look at its header.
 fn table_project(folder: &Path, table: &Path, label: &str) -> Outcome<Vec<(PathBuf, String)>> {
     let found = table.canonicalize().map_err(|e| Failure::caller(format!("{}: {e}", table.display())))?;
-    let header = DelimitedFile::open(&found, &CsvOptions::default()).map_err(Failure::data)?.headers().to_vec();
+    let header =
+        DelimitedFile::open(&found, &CsvOptions::default()).map_err(Failure::data)?.headers().to_vec();
     if !header.iter().any(|column| column == label) {
         let near = scorehouse_features::nearest::nearest(label, header.iter().map(String::as_str));
         let hint = near.map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();

@@ -27,7 +27,9 @@ pub fn run(session: &Session, args: &RecommendArgs) -> Outcome<()> {
         return Ok(show(&Written { file: output.display().to_string(), done }, session.json)?);
     }
     if matches!(users, Users::All) {
-        return Err(Failure::caller("name users, a file of them with --users, or a file for everybody with --output"));
+        return Err(Failure::caller(
+            "name users, a file of them with --users, or a file for everybody with --output",
+        ));
     }
     let scratch = session.project.state.join("tmp");
     std::fs::create_dir_all(&scratch)?;

@@ -6,8 +6,8 @@ use scorehouse_features::definition::{FeatureSet, Pipeline};
 use scorehouse_features::time::Timestamp;
 use scorehouse_features::value::{Missing, Value, ValueType};
 use scorehouse_models::encoder::{EncodedColumn, Encoder, Transform};
-use scorehouse_models::predictor::onnx::{Onnx, OnnxOptions};
 use scorehouse_models::predictor::Predictor;
+use scorehouse_models::predictor::onnx::{Onnx, OnnxOptions};
 use scorehouse_models::registry::{AliasMove, Parents, RegisterRequest};
 use scorehouse_models::{
     AliasName, Artifact, Calibration, FeatureSetRef, ModelVersion, Registry, ScoringModel, Scratch, Signature,
@@ -69,13 +69,19 @@ pub fn run(session: &Session, args: &RegisterArgs) -> Outcome<()> {
 fn feature_set<'a>(session: &'a Session, model: &str) -> Outcome<&'a FeatureSet> {
     let project = &session.project;
     let spec = project.models.get(model).ok_or_else(|| {
-        Failure::caller(format!("the project declares no model `{model}`; add [model.{model}] with pipeline = \"registered\""))
+        Failure::caller(format!(
+            "the project declares no model `{model}`; add [model.{model}] with pipeline = \"registered\""
+        ))
     })?;
     let name = match &spec.pipeline {
         Pipeline::Registered(name) => name,
         Pipeline::Win(win) => &win.fit.feature_set,
         Pipeline::Churn(churn) => &churn.fit.feature_set,
-        _ => return Err(Failure::caller(format!("model `{model}` reads no feature set; an ONNX model needs one"))),
+        _ => {
+            return Err(Failure::caller(format!(
+                "model `{model}` reads no feature set; an ONNX model needs one"
+            )));
+        }
     };
     project.feature_sets.get(name).ok_or_else(|| Failure::data(format!("no feature set `{name}`")))
 }
@@ -111,13 +117,14 @@ struct Sample {
 
 impl Sample {
     fn read(path: &Path, set: &FeatureSet) -> Outcome<Self> {
-        let mut reader = csv::Reader::from_path(path)
-            .map_err(|e| Failure::caller(format!("{}: {e}", path.display())))?;
+        let mut reader =
+            csv::Reader::from_path(path).map_err(|e| Failure::caller(format!("{}: {e}", path.display())))?;
         let header = reader.headers().map_err(Failure::data)?.clone();
         let place = |name: &str| {
-            header.iter().position(|h| h == name).ok_or_else(|| {
-                Failure::data(format!("{} has no column `{name}`", path.display()))
-            })
+            header
+                .iter()
+                .position(|h| h == name)
+                .ok_or_else(|| Failure::data(format!("{} has no column `{name}`", path.display())))
         };
         let expected = place(EXPECTED)?;
         let mut places = Vec::new();
@@ -131,13 +138,19 @@ impl Sample {
             let cell = |place: usize| record.get(place).unwrap_or_default().trim();
             let values = places
                 .iter()
-                .map(|(place, kind)| parse(cell(*place), *kind).ok_or_else(|| at(format!("`{}` is not {kind}", cell(*place)))))
+                .map(|(place, kind)| {
+                    parse(cell(*place), *kind).ok_or_else(|| at(format!("`{}` is not {kind}", cell(*place))))
+                })
                 .collect::<Outcome<Vec<Value>>>()?;
-            let expected: f64 = cell(expected).parse().map_err(|_| at("`expected` is not a number".to_owned()))?;
+            let expected: f64 =
+                cell(expected).parse().map_err(|_| at("`expected` is not a number".to_owned()))?;
             rows.push((values, expected));
         }
         if rows.is_empty() {
-            return Err(Failure::data(format!("{} holds no row; a sample is what proves the model", path.display())));
+            return Err(Failure::data(format!(
+                "{} holds no row; a sample is what proves the model",
+                path.display()
+            )));
         }
         Ok(Self { rows })
     }
@@ -185,6 +198,9 @@ struct Done {
 
 impl Report for Done {
     fn human(&self) -> String {
-        format!("{} version {} registered; all {} sample rows score as recorded", self.model, self.version, self.samples)
+        format!(
+            "{} version {} registered; all {} sample rows score as recorded",
+            self.model, self.version, self.samples
+        )
     }
 }

@@ -148,7 +148,9 @@ fn read_entities(
     let mut rows = Vec::new();
     for (number, record) in reader.records().enumerate() {
         let record = record.map_err(Failure::data)?;
-        let at = |error: &dyn std::fmt::Display| Failure::data(format!("{} row {}: {error}", file.display(), number + 1));
+        let at = |error: &dyn std::fmt::Display| {
+            Failure::data(format!("{} row {}: {error}", file.display(), number + 1))
+        };
         let key = EntityKey::new(record.get(key).unwrap_or_default()).map_err(|e| at(&e))?;
         let when = match moment.and_then(|place| record.get(place)).filter(|text| !text.is_empty()) {
             Some(text) => Timestamp::parse(text).map_err(|e| at(&e))?,

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use scorehouse_features::ids::SourceName;
 use scorehouse_features::online::{EventId, PushedRow, Receipt};
-use scorehouse_features::source::{EventReader, Outcome, RejectReason};
+use scorehouse_features::source::event::EventReader;
+use scorehouse_features::source::{Outcome, RejectReason};
 use scorehouse_features::time::Timestamp;
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -60,7 +61,8 @@ impl Pushed {
     /// [`ServeError::TooMany`]. A line that is not JSON is a refused row.
     pub fn lines(text: &str) -> Result<Self, ServeError> {
         let lines = text.lines().filter(|line| !line.trim().is_empty()).take(MOST_ROWS + 1);
-        let read = |line: &str| serde_json::from_str(line).map_err(|error| format!("not valid JSON: {error}"));
+        let read =
+            |line: &str| serde_json::from_str(line).map_err(|error| format!("not valid JSON: {error}"));
         Self::bounded(lines.map(read).collect())
     }
 

@@ -2,8 +2,11 @@
 
 pub mod board;
 pub mod entities;
+pub mod events;
+pub mod history;
 pub mod models;
 pub mod moment;
+pub mod outcomes;
 pub mod project;
 pub mod recommend;
 pub mod scalar;

@@ -91,7 +91,10 @@ pub fn list(state: &AppState) -> Result<ModelsAnswer, ServeError> {
     let mut models: BTreeMap<String, ModelShown> = BTreeMap::new();
     for declared in project::project(&state.project).models {
         let name = declared.name.clone();
-        models.insert(name.clone(), ModelShown { name, declared: Some(declared), latest: None, aliases: Vec::new() });
+        models.insert(
+            name.clone(),
+            ModelShown { name, declared: Some(declared), latest: None, aliases: Vec::new() },
+        );
     }
     for record in state.registry.list()? {
         let name = record.name.to_string();

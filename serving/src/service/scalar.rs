@@ -136,6 +136,18 @@ impl Scalar<'_> {
         })
     }
 
+    /// The same value, independent of the request's body.
+    #[must_use]
+    pub fn into_owned(self) -> Scalar<'static> {
+        match self {
+            Self::Null => Scalar::Null,
+            Self::Bool(value) => Scalar::Bool(value),
+            Self::Int(value) => Scalar::Int(value),
+            Self::Float(value) => Scalar::Float(value),
+            Self::Text(text) => Scalar::Text(Cow::Owned(text.into_owned())),
+        }
+    }
+
     fn refusal(&self, field: &str, wanted: ValueType) -> ServeError {
         let expected = match wanted {
             ValueType::Bool => "true or false",

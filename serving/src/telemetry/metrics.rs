@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use prometheus::{
-    Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry, TextEncoder,
+    Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
 };
 
 use crate::error::ServeError;
@@ -61,9 +61,13 @@ impl Metrics {
     /// [`ServeError::Bug`] when two metrics share a name.
     pub fn new() -> Result<Self, ServeError> {
         let to = Builder(Registry::new());
-        let seconds = HistogramOpts::new("scorehouse_http_request_seconds", "Time from the request's head to its answer")
-            .buckets(SECONDS.to_vec());
-        let live = Opts::new("scorehouse_live_version", "The version that answers for a model's alias; 0 for none");
+        let seconds = HistogramOpts::new(
+            "scorehouse_http_request_seconds",
+            "Time from the request's head to its answer",
+        )
+        .buckets(SECONDS.to_vec());
+        let live =
+            Opts::new("scorehouse_live_version", "The version that answers for a model's alias; 0 for none");
         Ok(Self {
             requests: to.counters(
                 "scorehouse_http_requests_total",
@@ -72,7 +76,8 @@ impl Metrics {
             )?,
             request_seconds: to.register(HistogramVec::new(seconds, &["route"]).map_err(|e| bug(&e))?)?,
             in_flight: to.register(
-                IntGauge::new("scorehouse_http_requests_in_flight", "Requests under way").map_err(|e| bug(&e))?,
+                IntGauge::new("scorehouse_http_requests_in_flight", "Requests under way")
+                    .map_err(|e| bug(&e))?,
             )?,
             panics: to.counter("scorehouse_panics_total", "Panics caught and answered as internal errors")?,
             refused: to.counter("scorehouse_overloaded_total", "Requests refused for want of room (429)")?,
@@ -89,7 +94,11 @@ impl Metrics {
             )?,
             outcomes: to.counters("scorehouse_outcomes_total", "Outcomes stored, by model", &["model"])?,
             live_version: to.register(IntGaugeVec::new(live, &["model", "alias"]).map_err(|e| bug(&e))?)?,
-            swaps: to.counters("scorehouse_model_swaps_total", "Times a live model was replaced", &["model"])?,
+            swaps: to.counters(
+                "scorehouse_model_swaps_total",
+                "Times a live model was replaced",
+                &["model"],
+            )?,
             refusals: to.counters(
                 "scorehouse_model_refusals_total",
                 "Versions that were not allowed to go live",

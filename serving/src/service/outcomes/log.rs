@@ -28,7 +28,8 @@ impl OutcomeLog {
         let path = folder.join("outcomes.jsonl");
         let open = || {
             std::fs::create_dir_all(&folder)?;
-            let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
+            let mut file =
+                OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
             let whole = end_of_last_line(&mut file)?;
             file.set_len(whole)?;
             file.seek(SeekFrom::End(0))?;

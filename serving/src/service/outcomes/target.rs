@@ -3,7 +3,7 @@
 use scorehouse_features::definition::{ChurnDefinition, Origin, Pipeline, Project, Source};
 use scorehouse_features::expression::Expression;
 use scorehouse_features::ids::{ColumnName, FeatureSetName, SourceName};
-use scorehouse_features::source::EventReader;
+use scorehouse_features::source::event::EventReader;
 use scorehouse_features::time::Timestamp;
 use scorehouse_features::value::Value;
 use serde_json::{Map, Value as Json};
@@ -77,7 +77,8 @@ impl<'a> Target<'a> {
         }
         let columns = self.source.columns.iter().map(|column| column.name.as_str());
         let names: Vec<&str> = columns.filter(|name| *name != self.key.as_str()).collect();
-        let message = format!("outcome must be an object with fields of {}: {}", self.source.name, names.join(", "));
+        let message =
+            format!("outcome must be an object with fields of {}: {}", self.source.name, names.join(", "));
         Err(refused("outcome", message))
     }
 

@@ -113,9 +113,7 @@ fn find(state: &AppState, model: &LiveModel, asked: &Asked<'_>) -> Result<Found,
 /// counts.
 fn past(state: &AppState, shelf: &Shelf, asked: &Asked<'_>) -> Result<Option<Vec<Bought>>, ServeError> {
     match (shelf.past(), asked.customer) {
-        (Some(reader), Some(key)) => {
-            reader.read(state.online.as_ref(), key.as_str(), asked.as_of).map(Some)
-        }
+        (Some(reader), Some(key)) => reader.read(state.online.as_ref(), key.as_str(), asked.as_of).map(Some),
         _ => Ok(None),
     }
 }

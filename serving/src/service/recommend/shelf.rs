@@ -107,7 +107,16 @@ impl Shelf {
             (None, _) => {}
         }
         let filtered = vec![0; self.rules.len()];
-        Ok(OpenShelf { shelf: self, visit, customer, product: Vec::new(), inputs: Vec::new(), scratch, filtered, failed: None })
+        Ok(OpenShelf {
+            shelf: self,
+            visit,
+            customer,
+            product: Vec::new(),
+            inputs: Vec::new(),
+            scratch,
+            filtered,
+            failed: None,
+        })
     }
 }
 
@@ -204,7 +213,8 @@ impl Reader {
         if features.is_empty() {
             return Ok(None);
         }
-        let bug = || ServeError::Bug { message: "a rule reads features of an entity that is not named".into() };
+        let bug =
+            || ServeError::Bug { message: "a rule reads features of an entity that is not named".into() };
         let entity = entity.ok_or_else(bug)?;
         let plan = FeaturePlan::compile(project, entity, features)?;
         Ok(Some(Self { entity: entity.clone(), plan }))
