@@ -95,7 +95,7 @@ impl OfflineStore {
     /// `reasons` after each feature a column that says why a value is missing.
     ///
     /// The entity's key stands in the column of the entity's key, or in `key`; the moment in `as_of`. A request
-    /// field of the set stands in the column of its name, if there is one.
+    /// field of the set stands in the column `request.field` or `field`, if there is one.
     ///
     /// # Errors
     /// [`OfflineError::EntityRows`] when a column is missing or cannot be read, and as for
@@ -137,7 +137,8 @@ fn entity_rows(project: &Project, set: &FeatureSet, rows: &RecordBatch) -> Resul
     let mut request = Vec::new();
     for field in set.features.iter().filter(|field| field.name.is_request()) {
         let name: &LocalName = &field.name.name;
-        if let Some(array) = rows.column_by_name(name.as_str()) {
+        let given = rows.column_by_name(&field.name.to_string());
+        if let Some(array) = given.or_else(|| rows.column_by_name(name.as_str())) {
             request.push((name.clone(), request_column(array, field.value_type, name)?));
         }
     }

@@ -1,0 +1,21 @@
+//! The whole system, through its binary. One suite, by what could go wrong:
+//!
+//! | module | what it holds against the system |
+//! | --- | --- |
+//! | `architecture` | crates import one way; no lower crate sees DataFusion or tokio's network |
+//! | `command_line` | exit codes, JSON, mistakes named with their nearest meaning |
+//! | `table` | any plain CSV becomes a model and scores, bad columns and all |
+//! | `durability` | `kill -9` while events are pushed loses nothing acknowledged |
+//! | `aliases` | a live model follows its alias without a failed request |
+//! | `demo` | the demo's models against the truth that its deals were drawn from |
+//! | `notebooks` | the notebooks run against a live server |
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so by panicking")]
+
+mod aliases;
+mod architecture;
+mod command_line;
+mod demo;
+mod durability;
+mod notebooks;
+mod table;
