@@ -4,16 +4,19 @@
 //! - `score`: scores, overrides, reasons, moments, batches
 //! - `recommend`: rules, strangers, baskets, what was just bought
 //! - `facts`: entities and their features, pages of keys
+//! - `events`, `outcomes`: pushes: whole or not at all, repeats, where outcomes land
 //! - `models`: listings, moves of aliases, refused versions, moves under load
 //! - `refusals`: bad input of every kind
 //! - `operation`: health, metrics, OpenAPI, the page
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod events;
 mod facts;
 mod fixture;
 mod models;
 mod operation;
+mod outcomes;
 mod recommend;
 mod refusals;
 mod score;
