@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod diagnostic;
+mod finding;
 mod fingerprint;
 mod infer;
 mod load;

@@ -4,6 +4,7 @@ pub(super) mod condition;
 pub(super) mod derived;
 pub(super) mod entity;
 pub(super) mod feature_set;
+pub(super) mod format;
 pub(super) mod model;
 pub(super) mod request;
 pub(super) mod settings;

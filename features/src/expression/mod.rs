@@ -1,7 +1,7 @@
 //! Expressions in SQL's syntax and null semantics, compiled once and evaluated over slots.
 //!
-//! The way of one expression: text → syntax tree ([`parse`], by `sqlparser`) → typed tree ([`compile`] over
-//! [`types`] and the [`functions`] there are) → value ([`evaluate`]). `docs/project-file.md` describes the
+//! The way of one expression: text, syntax tree (`parse`, by the `sqlparser` crate), typed tree (`compile`,
+//! over `types` and the `functions` there are), value (`evaluate`). `docs/project-file.md` describes the
 //! language for its writers.
 
 mod compile;
