@@ -18,6 +18,7 @@ mod service;
 pub mod state;
 pub mod stores;
 pub mod telemetry;
+pub mod upkeep;
 
 pub use config::ServeOptions;
 pub use error::ServeError;

@@ -13,7 +13,7 @@ use crate::config::{OnReady, ServeOptions};
 use crate::error::ServeError;
 use crate::routes::app;
 use crate::state::{AppState, StateParts};
-use crate::{live_model, stores};
+use crate::{live_model, stores, upkeep};
 
 /// Serves until SIGTERM or ctrl-c, then lets the requests under way finish.
 ///
@@ -45,10 +45,11 @@ pub struct Server {
 /// Whatever opening the stores reports.
 pub fn open(options: ServeOptions) -> Result<Server, ServeError> {
     let ServeOptions { project, listen, clock, timeout, drain, poll, doors, on_ready } = options;
-    let history = stores::open_history(&project)?;
+    let history = Arc::new(stores::open_history(&project)?);
     let online = Arc::new(stores::open_online(&project, &history, clock.clone())?);
     let registry = Arc::new(stores::open_registry(&project)?);
-    let parts = StateParts { project, clock, online, registry, history: None, timeout, doors };
+    upkeep::start(project.clone(), &online, history.clone(), poll)?;
+    let parts = StateParts { project, clock, online, registry, history: Some(history), timeout, doors };
     let state = AppState::new(parts)?;
     live_model::watch(&state.live, poll)?;
     Ok(Server { state, listen, drain, on_ready })

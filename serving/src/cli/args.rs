@@ -8,7 +8,7 @@ use crate::cli::failure::EXIT_CODES;
 
 /// One place where customer data becomes scores: features, training, registry and serving in one binary.
 #[derive(Debug, Parser)]
-#[command(name = "scorehouse", version, propagate_version = true, arg_required_else_help = true)]
+#[command(name = "scorehouse", version, arg_required_else_help = true)]
 #[command(after_help = EXIT_CODES)]
 pub struct Cli {
     /// The project folder, or its scorehouse.toml.

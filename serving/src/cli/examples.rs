@@ -27,7 +27,7 @@ pub fn curl_lines(session: &Session, now: Timestamp) -> Outcome<Vec<String>> {
                 let closed: FxHashSet<String> = texts(&history, &win.closed, &key)?.into_iter().collect();
                 let opened = texts(&history, &win.opened, &key)?;
                 let open = opened.into_iter().rev().find(|key| !closed.contains(key));
-                open.map(|key| ("win", "score", format!(r#"{{"keys": ["{key}"], "reasons": 5}}"#)))
+                open.map(|key| ("win", "score", format!(r#"{{"entities": ["{key}"], "reasons": 5}}"#)))
             }
             Pipeline::Upsell(upsell) => busiest(&history, &upsell.source, &upsell.user)?
                 .map(|key| ("upsell", "recommend", format!(r#"{{"customer": "{key}", "n": 5}}"#))),
@@ -35,7 +35,7 @@ pub fn curl_lines(session: &Session, now: Timestamp) -> Outcome<Vec<String>> {
                 scorehouse_features::definition::ChurnDefinition::NonContractual { activity, .. } => {
                     let key = key_column(session, &churn.fit.feature_set)?;
                     busiest(&history, activity, &key)?
-                        .map(|key| ("churn", "score", format!(r#"{{"keys": ["{key}"], "reasons": 3}}"#)))
+                        .map(|key| ("churn", "score", format!(r#"{{"entities": ["{key}"], "reasons": 3}}"#)))
                 }
                 scorehouse_features::definition::ChurnDefinition::Contractual { .. } => None,
             },

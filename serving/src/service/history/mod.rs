@@ -1,6 +1,7 @@
 //! Training sets: entity rows in, each with its own moment; the features known at that moment out.
 
 mod rows;
+mod store;
 mod write;
 
 use arrow_array::RecordBatch;

@@ -18,11 +18,11 @@ use crate::service::scalar::{Fields, OneOrMany, Scalar, Text};
 #[schema(example = json!({"entities": ["D-1001", {"key": "D-1002", "features": {"deal.amount": 1200}}], "reasons": 3}))]
 pub struct ScoreRequest<'a> {
     /// One entity: its key, or an object with `key` and `features`.
-    #[serde(borrow, default)]
+    #[serde(borrow, default, alias = "key")]
     #[schema(value_type = Option<EntityRow>)]
     pub entity: Option<EntityAsked<'a>>,
     /// Several entities, at most 10 000.
-    #[serde(borrow, default)]
+    #[serde(borrow, default, alias = "keys")]
     #[schema(value_type = Option<Vec<EntityRow>>)]
     pub entities: Option<Vec<EntityAsked<'a>>>,
     /// Values that take the place of stored ones for every entity of the request, and request fields; by
