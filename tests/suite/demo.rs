@@ -18,13 +18,20 @@ fn champion(folder: &Path, model: &str) -> Value {
     listed.as_array().unwrap().last().unwrap().clone()
 }
 
-/// (true, predicted) probability of winning, for every moment of every deal that the truth file tells of.
+/// (true, predicted) probability of winning, for the second to sixth moment of every deal that the truth file
+/// tells of: at the first the CRM has not recorded the deal yet, and beyond the sixth few deals are open.
 fn against_truth(folder: &Path) -> Vec<(f64, f64)> {
     let mut truth = csv::Reader::from_path(folder.join("truth/opportunities.csv")).unwrap();
     let header = truth.headers().unwrap().clone();
     let place = |name: &str| header.iter().position(|h| h == name).unwrap();
     let (key, time, probability) = (place("opportunity_id"), place("as_of"), place("probability"));
-    let rows: Vec<csv::StringRecord> = truth.records().map(Result::unwrap).collect();
+    let mut seen = std::collections::BTreeMap::<String, u32>::new();
+    let mut in_life = |row: &csv::StringRecord| {
+        let moment = seen.entry(row[key].to_owned()).or_default();
+        *moment += 1;
+        (2..=6).contains(moment)
+    };
+    let rows: Vec<csv::StringRecord> = truth.records().map(Result::unwrap).filter(|row| in_life(row)).collect();
     let mut asked = csv::Writer::from_path(folder.join("asked.csv")).unwrap();
     asked.write_record(["opportunity_id", "as_of"]).unwrap();
     for row in &rows {
