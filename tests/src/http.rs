@@ -18,7 +18,8 @@ impl Answer {
     /// # Errors
     /// When it is not JSON.
     pub fn json(&self) -> Result<Value> {
-        serde_json::from_str(&self.text).with_context(|| format!("{} is not JSON: {}", self.status, self.text))
+        serde_json::from_str(&self.text)
+            .with_context(|| format!("{} is not JSON: {}", self.status, self.text))
     }
 }
 

@@ -59,7 +59,8 @@ fn moving_an_alias_under_load_fails_no_request_and_mixes_no_answer() {
     run_ok(folder.path(), &["models", "promote", "m", "1"]).unwrap();
     let follows = (0..40).any(|_| {
         thread::sleep(std::time::Duration::from_millis(50));
-        post(&score, &json!({ "inputs": [{ "x": 80, "y": 1 }] })).unwrap().json().unwrap()["version"] == json!(1)
+        post(&score, &json!({ "inputs": [{ "x": 80, "y": 1 }] })).unwrap().json().unwrap()["version"]
+            == json!(1)
     });
     assert!(follows, "a move by another process is followed");
     assert_eq!(get(&server.url("/readyz")).unwrap().status, 200);

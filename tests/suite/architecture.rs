@@ -25,7 +25,13 @@ const ALLOWED: [(&str, &[&str]); 8] = [
     ("scorehouse-tests", &[]),
     (
         "scorehouse-bench",
-        &["scorehouse-features", "scorehouse-offline", "scorehouse-models", "scorehouse-training", "scorehouse"],
+        &[
+            "scorehouse-features",
+            "scorehouse-offline",
+            "scorehouse-models",
+            "scorehouse-training",
+            "scorehouse",
+        ],
     ),
 ];
 

@@ -31,14 +31,16 @@ fn against_truth(folder: &Path) -> Vec<(f64, f64)> {
         *moment += 1;
         (2..=6).contains(moment)
     };
-    let rows: Vec<csv::StringRecord> = truth.records().map(Result::unwrap).filter(|row| in_life(row)).collect();
+    let rows: Vec<csv::StringRecord> =
+        truth.records().map(Result::unwrap).filter(|row| in_life(row)).collect();
     let mut asked = csv::Writer::from_path(folder.join("asked.csv")).unwrap();
     asked.write_record(["opportunity_id", "as_of"]).unwrap();
     for row in &rows {
         asked.write_record([&row[key], &row[time]]).unwrap();
     }
     asked.flush().unwrap();
-    run_ok(folder, &["score", "win", "--input", "asked.csv", "--output", "scored.csv", "--reasons", "0"]).unwrap();
+    run_ok(folder, &["score", "win", "--input", "asked.csv", "--output", "scored.csv", "--reasons", "0"])
+        .unwrap();
     let scored = csv::Reader::from_path(folder.join("scored.csv")).unwrap().into_records();
     let pair = |(row, scored): (&csv::StringRecord, csv::StringRecord)| {
         assert_eq!(row[key], scored[0], "scores come in the order of the rows asked");
@@ -53,8 +55,19 @@ fn the_shared_store_beats_the_silo_and_scores_follow_the_truth() {
     let folder = temporary.path().join("run");
     let run = folder.to_string_lossy();
     let arguments = [
-        "demo", "--folder", &run, "--orders", "demo/data", "--definitions", "demo/project", "--scale", SCALE, "--anchor",
-        "2026-06-01", "--no-serve", "--quiet",
+        "demo",
+        "--folder",
+        &run,
+        "--orders",
+        "demo/data",
+        "--definitions",
+        "demo/project",
+        "--scale",
+        SCALE,
+        "--anchor",
+        "2026-06-01",
+        "--no-serve",
+        "--quiet",
     ];
     run_ok(&repository(), &arguments).unwrap();
     let digests = |model: &str| champion(&folder, model)["digest"].clone();
@@ -66,7 +79,8 @@ fn the_shared_store_beats_the_silo_and_scores_follow_the_truth() {
     let pairs = against_truth(&folder);
     assert!(pairs.len() > 1000, "{} pairs", pairs.len());
     let n = pairs.len() as f64;
-    let (truth, said) = (pairs.iter().map(|p| p.0).sum::<f64>() / n, pairs.iter().map(|p| p.1).sum::<f64>() / n);
+    let (truth, said) =
+        (pairs.iter().map(|p| p.0).sum::<f64>() / n, pairs.iter().map(|p| p.1).sum::<f64>() / n);
     assert!((truth - said).abs() < 0.04, "on average {said} is said where {truth} is true");
     let mut by_score = pairs;
     by_score.sort_by(|a, b| a.1.total_cmp(&b.1));

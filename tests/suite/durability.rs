@@ -56,8 +56,14 @@ fn every_acknowledged_event_survives_kill_9_twenty_times() {
         for customer in 0..PUSHERS {
             let (there, known) = (count_of(&server, customer), acknowledged[customer].load(Ordering::SeqCst));
             let tried = sent[customer].load(Ordering::SeqCst);
-            assert!(there >= known, "round {round}: customer {customer} has {there} events, {known} were acknowledged");
-            assert!(there <= tried, "round {round}: customer {customer} has {there} events, {tried} were sent");
+            assert!(
+                there >= known,
+                "round {round}: customer {customer} has {there} events, {known} were acknowledged"
+            );
+            assert!(
+                there <= tried,
+                "round {round}: customer {customer} has {there} events, {tried} were sent"
+            );
         }
         let url = server.url("/v1/events/visits");
         thread::scope(|scope| {

@@ -9,7 +9,10 @@ fn notebook_01_takes_a_training_set_plots_it_and_scores_it_back() {
     let python = std::env::var("SCOREHOUSE_PYTHON")
         .unwrap_or_else(|_| repository().join(".venv/bin/python").to_string_lossy().into_owned());
     assert!(
-        Command::new(&python).args(["-c", "import nbclient, pandas, matplotlib"]).output().is_ok_and(|o| o.status.success()),
+        Command::new(&python)
+            .args(["-c", "import nbclient, pandas, matplotlib"])
+            .output()
+            .is_ok_and(|o| o.status.success()),
         "{python} lacks what the notebooks need; `make python` installs it"
     );
     let folder = tempfile::tempdir().unwrap();

@@ -10,7 +10,8 @@ use scorehouse_tests::{run, run_ok};
 fn write_table(path: &Path, rows: u64, seed: u64) {
     let mut text = String::from("id,plan,spend,city,signed,comment,constant,left\n");
     for row in 0..rows {
-        let mixed = (row + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15 ^ seed).rotate_left(23).wrapping_mul(0xD129_0B93);
+        let mixed =
+            (row + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15 ^ seed).rotate_left(23).wrapping_mul(0xD129_0B93);
         let spend = mixed % 1000;
         let plan = ["basic", "plus", "pro"][(mixed / 1000 % 3) as usize];
         let noise = mixed / 3000 % 100;
@@ -42,7 +43,8 @@ fn a_plain_file_with_a_label_trains_and_scores_with_two_commands() {
     run_ok(folder.path(), &["init", ".", "--table", "train.csv", "--label", "left"]).unwrap();
     let project = fs::read_to_string(folder.path().join("scorehouse.toml")).unwrap();
     assert!(project.lines().count() <= 25, "{project}");
-    let model = project.lines().find_map(|line| line.strip_prefix("[model.")?.strip_suffix(']')).unwrap().to_owned();
+    let model =
+        project.lines().find_map(|line| line.strip_prefix("[model.")?.strip_suffix(']')).unwrap().to_owned();
     run_ok(folder.path(), &["train", "--quiet"]).unwrap();
     run_ok(folder.path(), &["score", &model, "--input", "new.csv", "--output", "scores.csv"]).unwrap();
     let scores = probabilities(&folder.path().join("scores.csv"));
@@ -51,7 +53,8 @@ fn a_plain_file_with_a_label_trains_and_scores_with_two_commands() {
     let mut reader = csv::Reader::from_path(folder.path().join("new.csv")).unwrap();
     let labels: Vec<bool> = reader.records().map(|r| &r.unwrap()[7] == "yes").collect();
     let mean = |wanted: bool| {
-        let of: Vec<f64> = scores.iter().zip(&labels).filter(|(_, l)| **l == wanted).map(|((_, p), _)| *p).collect();
+        let of: Vec<f64> =
+            scores.iter().zip(&labels).filter(|(_, l)| **l == wanted).map(|((_, p), _)| *p).collect();
         of.iter().sum::<f64>() / of.len() as f64
     };
     assert!(mean(true) > mean(false) + 0.3, "{} against {}", mean(true), mean(false));
@@ -66,7 +69,8 @@ fn the_same_data_and_seed_give_the_same_artifact() {
         let p = folder.path().join("p");
         let text = fs::read_to_string(p.join("scorehouse.toml")).unwrap();
         let table = folder.path().join("train.csv").canonicalize().unwrap();
-        fs::write(p.join("scorehouse.toml"), text.replace(&*table.to_string_lossy(), "../train.csv")).unwrap();
+        fs::write(p.join("scorehouse.toml"), text.replace(&*table.to_string_lossy(), "../train.csv"))
+            .unwrap();
         run_ok(&p, &["train", "--quiet"]).unwrap();
         run_ok(&p, &["models", "list", "--json"]).unwrap().json().unwrap()[0]["versions"][0]["digest"].clone()
     };

@@ -64,7 +64,9 @@ impl SourceRows for Sources<'_> {
     ) -> Result<SourceInput, OfflineError> {
         let types = self.layout.source(source).map(|layout| {
             let typed = columns.iter().filter_map(|name| layout.column(name).map(|(_, kind)| (name, kind)));
-            typed.map(|(name, kind)| StoredColumn { name: name.clone(), value_type: kind }).collect::<Vec<_>>()
+            typed
+                .map(|(name, kind)| StoredColumn { name: name.clone(), value_type: kind })
+                .collect::<Vec<_>>()
         });
         let types = types.unwrap_or_default();
         let history = self.manifest.sources.get(source).filter(|history| !history.files.is_empty());

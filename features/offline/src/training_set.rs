@@ -52,8 +52,10 @@ fn read_csv(file: File, path: &Path) -> Result<RecordBatch, OfflineError> {
             column.push(Some(cell.trim()).filter(|cell| !cell.is_empty()).map(str::to_owned));
         }
     }
-    let fields: Vec<Field> =
-        header.iter().map(|name| Field::new(name.trim_start_matches('\u{feff}'), DataType::Utf8, true)).collect();
+    let fields: Vec<Field> = header
+        .iter()
+        .map(|name| Field::new(name.trim_start_matches('\u{feff}'), DataType::Utf8, true))
+        .collect();
     let arrays = columns.into_iter().map(|column| Arc::new(StringArray::from(column)) as ArrayRef);
     Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays.collect())?)
 }

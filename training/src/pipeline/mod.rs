@@ -3,8 +3,8 @@
 pub mod churn;
 mod events;
 pub mod interactions;
-mod recommend;
 mod probability;
+mod recommend;
 mod snapshot;
 pub mod table;
 pub mod upsell;
