@@ -1,5 +1,7 @@
 //! The interactions and the upsell pipeline from a project file to lists of items, on data with real dirt.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! The demo's project file against the checker and the simulator's exports.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
 use std::path::{Path, PathBuf};
 
 use scorehouse_features::definition::{FileFormat, Project, Source};

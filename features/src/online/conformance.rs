@@ -1,5 +1,5 @@
 //! What every online store must do; each implementation's tests call [`run`].
-#![expect(clippy::panic, clippy::unwrap_used, clippy::expect_used, reason = "assertions of a test suite")]
+#![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used, reason = "assertions of a test suite")]
 
 use crate::ids::SourceName;
 use crate::online::error::OnlineError;

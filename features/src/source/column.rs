@@ -118,11 +118,41 @@ impl<'a> TypedColumn<'a> {
     pub fn value(&self, row: usize) -> Value {
         const NULL: Value = Value::Missing(Missing::NullAtSource);
         match self {
-            Self::Bool(of) => of.is_valid(row).then(|| Value::Bool(of.value(row))).unwrap_or(NULL),
-            Self::Int(of) => of.is_valid(row).then(|| Value::Int(of.value(row))).unwrap_or(NULL),
-            Self::Float(of) => of.is_valid(row).then(|| Value::Float(of.value(row))).unwrap_or(NULL),
-            Self::Text(of) => of.is_valid(row).then(|| Value::Text(of.value(row).into())).unwrap_or(NULL),
-            Self::Time(of) => of.is_valid(row).then(|| Value::Time(Timestamp(of.value(row)))).unwrap_or(NULL),
+            Self::Bool(of) => {
+                if of.is_valid(row) {
+                    Value::Bool(of.value(row))
+                } else {
+                    NULL
+                }
+            }
+            Self::Int(of) => {
+                if of.is_valid(row) {
+                    Value::Int(of.value(row))
+                } else {
+                    NULL
+                }
+            }
+            Self::Float(of) => {
+                if of.is_valid(row) {
+                    Value::Float(of.value(row))
+                } else {
+                    NULL
+                }
+            }
+            Self::Text(of) => {
+                if of.is_valid(row) {
+                    Value::Text(of.value(row).into())
+                } else {
+                    NULL
+                }
+            }
+            Self::Time(of) => {
+                if of.is_valid(row) {
+                    Value::Time(Timestamp(of.value(row)))
+                } else {
+                    NULL
+                }
+            }
         }
     }
 }

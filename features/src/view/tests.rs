@@ -286,7 +286,7 @@ fn a_missing_value_says_why() {
     use Missing::{Expired, NeverSeen, NotLinked, NullAtSource, Undefined};
     assert_eq!(reasons(&[], 20), [NeverSeen, NeverSeen, NeverSeen, NotLinked, Undefined]);
     assert_eq!(
-        values(&[unpriced.clone()], &names[..2], 20),
+        values(std::slice::from_ref(&unpriced), &names[..2], 20),
         [NullAtSource, NullAtSource].map(Value::Missing)
     );
     assert_eq!(reasons(&[unpriced], 10 + 24 * 9), [Expired, Expired, Expired, NotLinked, Undefined]);

@@ -64,7 +64,7 @@ mod tests {
         };
         let original = data.digest();
         assert_eq!(original, data.clone().digest());
-        let mut changed = vec![data.clone(), data.clone(), data.clone(), data];
+        let mut changed = [data.clone(), data.clone(), data.clone(), data];
         changed[0].label[0] = 1.0;
         changed[1].columns[0].name = "c".into();
         changed[2].columns[0] = Column::float("a", vec![1.0, 0.0]);

@@ -185,7 +185,7 @@ fn read_parquet(
     let mut row_number = 0_u64;
     let mut next = || reader.next().transpose().map_err(OfflineError::from);
     while let Some(batch) = next()? {
-        let batch = arrow_array::RecordBatch::from(batch);
+        let batch = batch;
         let typed = complete(&assembler, layout.block(&batch)?)?;
         found.take(file, typed, taker, |row| (row_number + row as u64 + 1, raw_row(&batch, row)))?;
         row_number += batch.num_rows() as u64;

@@ -68,11 +68,11 @@ impl Chunks {
         let keys = last.column(self.key);
         let (at, whole) = match keys.as_string_opt::<i32>() {
             Some(keys) => {
-                start_of_last(keys.len(), |row| keys.is_null(row).then_some("").unwrap_or(keys.value(row)))
+                start_of_last(keys.len(), |row| if keys.is_null(row) { "" } else { keys.value(row) })
             }
             None => {
                 let keys = keys.as_string_view_opt()?;
-                start_of_last(keys.len(), |row| keys.is_null(row).then_some("").unwrap_or(keys.value(row)))
+                start_of_last(keys.len(), |row| if keys.is_null(row) { "" } else { keys.value(row) })
             }
         };
         if whole {

@@ -250,7 +250,7 @@ struct Loader<'a> {
 impl Loader<'_> {
     fn bytes(&self, section: Section) -> Option<Buffer> {
         let end = section.offset.checked_add(section.len)?;
-        let whole = end <= self.body.len() && section.offset % ALIGN == 0;
+        let whole = end <= self.body.len() && section.offset.is_multiple_of(ALIGN);
         let bytes = whole.then(|| self.body.slice_with_length(section.offset, section.len))?;
         (crc32fast::hash(&bytes) == section.crc).then_some(bytes)
     }

@@ -242,7 +242,7 @@ fn rows_find_their_columns_after_the_project_has_changed() {
     assert_eq!(rows[0][5], Value::Float(1.0), "whole numbers become floats");
     assert_eq!(
         rows[0][3..],
-        rows[1][3..].iter().cloned().take(4).chain(rows[0][7..].iter().cloned()).collect::<Vec<_>>()
+        rows[1][3..].iter().take(4).cloned().chain(rows[0][7..].iter().cloned()).collect::<Vec<_>>()
     );
 }
 

@@ -103,7 +103,7 @@ pub(crate) fn store_over(project: &Project, rows: &[PushedRow]) -> EmbeddedStore
     store.append(&event, rows[third..2 * third].to_vec()).unwrap();
     let drained = store.status().position;
     store.append(&event, rows[2 * third..].to_vec()).unwrap();
-    if rows.len() % 2 == 0 && third > 0 {
+    if rows.len().is_multiple_of(2) && third > 0 {
         // Arrival numbers in history are those that the log gave.
         let taken =
             crate::online::log::read_from(&folder.path().join("log"), Position::START, store.layout());

@@ -245,9 +245,9 @@ fn texts(column: Vec<String>) -> Vec<Scalar<'static>> {
 fn guessed(column: Vec<String>) -> Vec<Scalar<'static>> {
     let whole = |text: &str| text.parse::<i64>().ok().filter(|n| n.to_string() == text).map(Scalar::Int);
     let decimal = |text: &str| {
-        let plain =
-            !text.starts_with('+') && !(text.starts_with('0') && text.len() > 1 && !text.starts_with("0."));
-        text.parse::<f64>().ok().filter(|n| n.is_finite() && plain).map(Scalar::Float)
+        let padded = text.len() > 1 && text.starts_with('0') && !text.starts_with("0.");
+        let plain = !padded && !text.starts_with('+');
+        text.parse::<f64>().ok().filter(|n| plain && n.is_finite()).map(Scalar::Float)
     };
     let read = |text: &String| {
         if text.is_empty() { Some(Scalar::Null) } else { whole(text).or_else(|| decimal(text)) }

@@ -252,7 +252,7 @@ mod tests {
 
     #[test]
     fn infinite_and_huge_values_are_binned_without_harm() {
-        let column = vec![f64::NEG_INFINITY, -1e308, 0.0, 1e308, f64::INFINITY].repeat(5);
+        let column = [f64::NEG_INFINITY, -1e308, 0.0, 1e308, f64::INFINITY].repeat(5);
         let binned = binned(column, FeatureKind::Number);
         assert!((1..25).all(|row| binned.code(0, row) >= 1));
         assert!(binned.code(0, 0) < binned.code(0, 4));
