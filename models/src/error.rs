@@ -33,7 +33,7 @@ pub enum ModelError {
         input: String,
     },
     /// Contributions were asked of a predictor that cannot give them.
-    #[error("{predictor} models cannot explain their scores")]
+    #[error("this {predictor} model cannot explain its scores")]
     NoReasons {
         /// The kind of predictor.
         predictor: &'static str,

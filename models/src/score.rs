@@ -74,11 +74,13 @@ impl ScoringModel {
     /// As [`ScoringModel::load`], without the golden samples.
     pub(crate) fn unchecked(artifact: &Artifact) -> Result<Self, ModelError> {
         artifact.check()?;
-        artifact.predictor.prepare()?;
+        let mut predictor = artifact.predictor.clone();
+        predictor.set_background(&artifact.golden_columns());
+        predictor.prepare()?;
         Ok(Self {
             signature: artifact.signature.clone(),
             encoder: artifact.encoder.clone(),
-            predictor: artifact.predictor.clone(),
+            predictor,
             calibration: artifact.calibration.clone(),
         })
     }

@@ -187,6 +187,16 @@ impl Artifact {
         Ok(parts.digest)
     }
 
+    /// The golden samples as rows of columns.
+    pub(crate) fn golden_columns(&self) -> Vec<Vec<f64>> {
+        let columns = |golden: &Golden| {
+            let mut row = vec![0.0; self.encoder.width()];
+            self.encoder.encode(&golden.values, golden.as_of, &mut row);
+            row
+        };
+        self.golden.iter().map(columns).collect()
+    }
+
     /// Scores every golden sample and compares.
     ///
     /// # Errors

@@ -67,6 +67,10 @@ impl Average {
         self.members.iter().map(|m| m.predictor.width()).max().unwrap_or(0)
     }
 
+    pub(crate) fn set_background(&mut self, rows: &[Vec<f64>]) {
+        self.members.iter_mut().for_each(|m| m.predictor.set_background(rows));
+    }
+
     pub(crate) fn prepare(&self) -> Result<(), ModelError> {
         self.members.iter().try_for_each(|m| m.predictor.prepare())
     }

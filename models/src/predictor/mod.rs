@@ -161,10 +161,11 @@ impl Predictor {
     /// the base they start from: base plus contributions is the raw score, but for rounding.
     ///
     /// Exact for linear models (against the mean of each column) and for forests (path-dependent TreeSHAP,
-    /// Lundberg et al. 2020), and so for their averages.
+    /// Lundberg et al. 2020), and so for their averages. Estimated for ONNX models, against the golden samples of
+    /// the artifact they were loaded from.
     ///
     /// # Errors
-    /// [`ModelError::NoReasons`] for ONNX models and recommenders.
+    /// [`ModelError::NoReasons`] for recommenders, and for ONNX models of an artifact without golden samples.
     pub fn contributions(&self, row: &[f64], out: &mut [f64]) -> Result<f64, ModelError> {
         self.check_width(row.len())?;
         self.check_width(out.len())?;
@@ -183,7 +184,8 @@ impl Predictor {
             Self::Linear(linear) => Ok(linear.add_contributions(row, weight, out)),
             Self::Forest(forest) => Ok(forest.add_contributions(row, weight, out)),
             Self::Average(average) => average.add_contributions(row, weight, out),
-            Self::Onnx(_) | Self::Recommender(_) => Err(ModelError::NoReasons { predictor: self.kind() }),
+            Self::Onnx(onnx) => onnx.add_contributions(row, weight, out),
+            Self::Recommender(_) => Err(ModelError::NoReasons { predictor: self.kind() }),
         }
     }
 
@@ -193,7 +195,17 @@ impl Predictor {
         match self {
             Self::Linear(_) | Self::Forest(_) => true,
             Self::Average(average) => average.members().iter().all(|m| m.predictor.explains()),
-            Self::Onnx(_) | Self::Recommender(_) => false,
+            Self::Onnx(onnx) => onnx.explains(),
+            Self::Recommender(_) => false,
+        }
+    }
+
+    /// Gives predictors that are closed boxes the rows of columns that their contributions are told against.
+    pub(crate) fn set_background(&mut self, rows: &[Vec<f64>]) {
+        match self {
+            Self::Onnx(onnx) => onnx.set_background(rows),
+            Self::Average(average) => average.set_background(rows),
+            Self::Linear(_) | Self::Forest(_) | Self::Recommender(_) => {}
         }
     }
 

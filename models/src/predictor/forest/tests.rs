@@ -189,6 +189,38 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn a_section_with_any_number_changed_is_refused_or_walked_without_harm(
+        seed: u64, array in 0_usize..4, at: prop::sample::Index, to in prop::sample::select(ODD_NUMBERS.to_vec()),
+    ) {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let trees: Vec<_> = (0..3).map(|_| random_tree(&mut rng, 4, 4)).collect();
+        let mut sections = Sections::default();
+        let header = forest_of(&trees, 4).write("forest", &mut sections).unwrap();
+        let mut tensors = sections.tensors("forest").unwrap();
+        let name = ["test", "child", "root", "set_ends"][array];
+        let mut numbers = tensors.u32(name).unwrap();
+        if !numbers.is_empty() {
+            let at = at.index(numbers.len());
+            numbers[at] = if to % 2 == 0 { to } else { numbers[at].wrapping_add(to) };
+        }
+        tensors.put_u32(name, numbers);
+        let mut changed = Sections::default();
+        changed.put_tensors("forest", &tensors).unwrap();
+        if let Ok(forest) = Forest::read("forest", &header, &changed) {
+            let row = random_row(&mut rng, 4);
+            prop_assert!(forest.raw(&row).is_finite());
+            prop_assert!(forest.add_contributions(&row, 1.0, &mut [0.0; 4]).is_finite());
+        }
+    }
+}
+
+const ODD_NUMBERS: &[u32] =
+    &[0, 1, 2, 3, 4, 64, 1 << 29, 1 << 30, 1 << 31, u32::MAX, u32::MAX - 1, (1 << 30) + 1];
+
 /// A tree whose every split has a leaf on one side, each asking another column.
 fn long_tree(rng: &mut ChaCha8Rng, length: u32) -> Vec<TreeNode> {
     let mut nodes = Vec::new();

@@ -5,6 +5,7 @@
 //! must not depend on who else was scored with it.
 
 mod library;
+mod sampled;
 mod session;
 
 use std::sync::{Arc, OnceLock};
@@ -27,6 +28,8 @@ pub struct Onnx {
     bytes: Arc<[u8]>,
     options: OnnxOptions,
     session: Arc<OnceLock<OnnxSession>>,
+    /// Rows that contributions are told against; none: there are no contributions.
+    background: Arc<[Vec<f64>]>,
 }
 
 /// How an ONNX model is asked.
@@ -57,7 +60,7 @@ impl Onnx {
         if bytes.is_empty() || options.width == 0 {
             return Err(ModelError::invalid("ONNX model", "it has no bytes or reads no columns"));
         }
-        Ok(Self { bytes: bytes.into(), options, session: Arc::default() })
+        Ok(Self { bytes: bytes.into(), options, session: Arc::default(), background: Arc::default() })
     }
 
     /// The file's bytes.
@@ -82,6 +85,30 @@ impl Onnx {
     #[must_use]
     pub const fn width(&self) -> usize {
         self.options.width
+    }
+
+    /// Takes rows of columns that contributions are told against; the first few are kept.
+    pub(crate) fn set_background(&mut self, rows: &[Vec<f64>]) {
+        let kept = rows.iter().take(sampled::MOST_ROWS).map(|row| row[..self.options.width].to_vec());
+        self.background = kept.collect();
+    }
+
+    /// True when there are rows that contributions can be told against.
+    pub(crate) fn explains(&self) -> bool {
+        !self.background.is_empty()
+    }
+
+    pub(crate) fn add_contributions(
+        &self,
+        row: &[f64],
+        factor: f64,
+        out: &mut [f64],
+    ) -> Result<f64, ModelError> {
+        if !self.explains() {
+            return Err(ModelError::NoReasons { predictor: "ONNX" });
+        }
+        let row = &row[..self.options.width];
+        sampled::add(|mixed| self.raw(mixed), &self.background, row, factor, out)
     }
 
     pub(crate) fn prepare(&self) -> Result<(), ModelError> {

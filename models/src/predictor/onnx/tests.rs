@@ -133,8 +133,27 @@ fn a_loaded_artifact_scores_alike_alone_in_a_batch_and_on_many_threads() {
 }
 
 #[test]
-fn reasons_asked_of_an_onnx_model_are_refused_clearly() {
+fn reasons_asked_of_a_model_without_samples_are_refused_clearly() {
     let predictor = artifact().predictor;
     let refused = predictor.contributions(&[0.0; 4], &mut [0.0; 4]).unwrap_err();
-    assert_eq!(refused.to_string(), "ONNX models cannot explain their scores");
+    assert_eq!(refused.to_string(), "this ONNX model cannot explain its scores");
+}
+
+#[test]
+fn reasons_are_told_against_the_golden_samples_and_add_up() {
+    if without_library() {
+        return;
+    }
+    let (rows, _) = figures("trees");
+    let rows: Vec<_> = rows.iter().map(|r| r.iter().map(|x| Value::Float(*x)).collect::<Vec<_>>()).collect();
+    let golden: Vec<_> = rows.iter().take(5).map(|r| (r.clone(), Timestamp(0))).collect();
+    let model = ScoringModel::load(&artifact().with_golden(&golden).unwrap()).unwrap();
+    assert!(model.explains());
+    for row in &rows {
+        let score = model.score(row, Timestamp(0), 2, &mut Scratch::default()).unwrap();
+        let told: f64 = score.reasons().iter().map(|r| r.contribution).sum();
+        let sum = score.explanation.base + told + score.explanation.rest;
+        assert!((sum - score.raw).abs() < 1e-9, "{sum} {}", score.raw);
+        assert_eq!(score, model.score(row, Timestamp(0), 2, &mut Scratch::default()).unwrap());
+    }
 }
