@@ -1,7 +1,7 @@
 //! How raw rows become typed rows.
 //!
 //! In the order of one row's way: the bytes of a file ([`content`]), its records ([`delimited`]), the meaning
-//! of one field ([`field`], [`moment`]), typed columns ([`block`], [`column`]), the finished row with its
+//! of one field ([`field`], [`moment`]), typed columns ([`block`], [`mod@column`]), the finished row with its
 //! computed columns and its two times ([`assemble`]); what a column seems to hold ([`infer`]); an event in
 //! JSON ([`event`]); and what was set aside ([`reject`]).
 

@@ -8,7 +8,7 @@
 //!   lock                         held by the process that writes
 //! ```
 //!
-//! **Frame** ([`frame`]): magic, CRC-32, length, kind, schema number, *synced*, first arrival, payload. *Synced*
+//! **Frame**: magic, CRC-32, length, kind, schema number, *synced*, first arrival, payload. *Synced*
 //! is the length of the segment that was on disk when the frame was written. A bad frame that a later frame
 //! proves to have been on disk is damage, and the log refuses to open; a bad frame without such proof is the
 //! tail of a write that never finished and was never acknowledged, and is cut off.
