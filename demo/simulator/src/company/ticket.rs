@@ -49,7 +49,7 @@ pub fn simulate(draw: &mut Draw, history: &PurchaseHistory, now: Moment) -> Vec<
             tickets.push(Ticket::open(draw, opened, topic, 0.3));
         }
         let next = history.invoices[place + 1..].iter().find(|i| !i.cancelled).map_or(now, |next| next.at);
-        if !invoice.cancelled && next.days_since(invoice.at) > GONE && draw.chance(0.2) {
+        if !invoice.cancelled && next.days_since(invoice.at) > GONE && draw.chance(0.3) {
             let opened = invoice.at.plus_days(3.0 + 20.0 * draw.unit());
             tickets.push(Ticket::open(draw, opened, 1, 0.8));
         }

@@ -8,7 +8,7 @@ use crate::table::{Cell, Dirt, Table};
 const CHANNELS: [&str; 4] = ["direct", "search", "email", "social"];
 const DEVICES: [&str; 3] = ["desktop", "mobile", "tablet"];
 
-/// A customer's visits, in the order of time: with two of three real orders, in the ten days before an
+/// A customer's visits, in the order of time: with two of three real orders, in the 30 days before an
 /// order (people look before they buy), and now and then, more often within 120 days of an order.
 pub fn simulate(draw: &mut Draw, history: &PurchaseHistory, now: Moment) -> Vec<Moment> {
     let mut visits = Vec::new();
@@ -17,13 +17,13 @@ pub fn simulate(draw: &mut Draw, history: &PurchaseHistory, now: Moment) -> Vec<
         if draw.chance(0.66) {
             visits.push(at.plus_days(-0.02));
         }
-        for _ in 0..draw.count(0.8) {
-            visits.push(at.plus_days(-10.0 * draw.unit()));
+        for _ in 0..draw.count(1.2) {
+            visits.push(at.plus_days(-30.0 * draw.unit()));
         }
         let next = orders.get(place + 1).copied().unwrap_or(now);
         let lively = next.min(at.plus_days(120.0));
-        visits.extend(draw.moments(0.6 / 30.0, at, lively));
-        visits.extend(draw.moments(0.1 / 30.0, lively, next));
+        visits.extend(draw.moments(0.4 / 30.0, at, lively));
+        visits.extend(draw.moments(0.05 / 30.0, lively, next));
     }
     visits.retain(|at| *at < now);
     visits.sort();
