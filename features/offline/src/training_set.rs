@@ -1,5 +1,6 @@
 //! Training sets: entity rows from a file, their features beside them.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
@@ -97,7 +98,8 @@ impl OfflineStore {
     /// `reasons` after each feature a column that says why a value is missing.
     ///
     /// The entity's key stands in the column of the entity's key, or in `key`; the moment in `as_of`. A request
-    /// field of the set stands in the column `request.field` or `field`, if there is one.
+    /// field that a feature reads stands in the column `request.field`, if there is one; one of the set itself may
+    /// stand in `field` as well. A column named as a feature is given up for the feature.
     ///
     /// # Errors
     /// [`OfflineError::EntityRows`] when a column is missing or cannot be read, and as for
@@ -112,8 +114,7 @@ impl OfflineStore {
         let asked = entity_rows(project, set, rows)?;
         let names: Vec<_> = set.features.iter().map(|field| field.name.clone()).collect();
         let found = self.history(project, &set.entity, &names, &asked)?;
-        let mut fields: Vec<Field> = rows.schema().fields().iter().map(|f| f.as_ref().clone()).collect();
-        let mut arrays: Vec<ArrayRef> = rows.columns().to_vec();
+        let (mut fields, mut arrays): (Vec<Field>, Vec<ArrayRef>) = carried(set, rows).unzip();
         for (field, column) in set.features.iter().zip(found) {
             fields.push(Field::new(field.name.to_string(), column.values.data_type().clone(), true));
             arrays.push(column.values.clone());
@@ -124,6 +125,17 @@ impl OfflineStore {
         }
         Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)?)
     }
+}
+
+/// The columns of the rows that go with them into the training set.
+fn carried<'a>(
+    set: &'a FeatureSet,
+    rows: &'a RecordBatch,
+) -> impl Iterator<Item = (Field, ArrayRef)> + use<'a> {
+    let features: HashSet<String> = set.features.iter().map(|field| field.name.to_string()).collect();
+    let columns = rows.schema_ref().fields().iter().zip(rows.columns());
+    let own = columns.filter(move |(field, _)| !features.contains(field.name()));
+    own.map(|(field, array)| (field.as_ref().clone(), array.clone()))
 }
 
 /// Whom and when the rows ask about.
@@ -137,11 +149,11 @@ fn entity_rows(project: &Project, set: &FeatureSet, rows: &RecordBatch) -> Resul
     let keys = texts(keys.ok_or_else(|| lacking(&format!("`{wanted}` or `key`")))?)?;
     let as_of = moments(rows.column_by_name(AS_OF).ok_or_else(|| lacking("`as_of`"))?)?;
     let mut request = Vec::new();
-    for field in set.features.iter().filter(|field| field.name.is_request()) {
-        let name: &LocalName = &field.name.name;
-        let given = rows.column_by_name(&field.name.to_string());
-        if let Some(array) = given.or_else(|| rows.column_by_name(name.as_str())) {
-            request.push((name.clone(), request_column(array, field.value_type, name)?));
+    for (name, value_type) in &project.request_fields {
+        let own = set.features.iter().any(|field| field.name.is_request() && field.name.name == *name);
+        let given = rows.column_by_name(&format!("request.{name}"));
+        if let Some(array) = given.or_else(|| rows.column_by_name(name.as_str()).filter(|_| own)) {
+            request.push((name.clone(), request_column(array, *value_type, name)?));
         }
     }
     Ok(EntityRows { keys, as_of, request })
