@@ -9,6 +9,7 @@ use scorehouse_features::definition::Project;
 use scorehouse_features::time::{Clock, SystemClock};
 
 use crate::compute::Doors;
+use crate::telemetry::LogFormat;
 
 /// Called once with the address when the server is ready.
 pub type OnReady = Box<dyn FnOnce(SocketAddr) + Send>;
@@ -29,6 +30,8 @@ pub struct ServeOptions {
     pub poll: Duration,
     /// How much work may be under way at once.
     pub doors: Doors,
+    /// How log lines are written; `RUST_LOG` says which.
+    pub log: LogFormat,
     /// Called once the server answers.
     pub on_ready: Option<OnReady>,
 }
@@ -45,6 +48,7 @@ impl ServeOptions {
             timeout: Duration::from_secs(30),
             drain: Duration::from_secs(20),
             poll: Duration::from_millis(250),
+            log: LogFormat::default(),
             on_ready: None,
         }
     }

@@ -13,7 +13,7 @@ use crate::config::{OnReady, ServeOptions};
 use crate::error::ServeError;
 use crate::routes::app;
 use crate::state::{AppState, StateParts};
-use crate::{live_model, stores, upkeep};
+use crate::{live_model, stores, telemetry, upkeep};
 
 /// Serves until SIGTERM or ctrl-c, then lets the requests under way finish.
 ///
@@ -44,7 +44,8 @@ pub struct Server {
 /// # Errors
 /// Whatever opening the stores reports.
 pub fn open(options: ServeOptions) -> Result<Server, ServeError> {
-    let ServeOptions { project, listen, clock, timeout, drain, poll, doors, on_ready } = options;
+    let ServeOptions { project, listen, clock, timeout, drain, poll, doors, log, on_ready } = options;
+    telemetry::init(log);
     let history = Arc::new(stores::open_history(&project)?);
     let online = Arc::new(stores::open_online(&project, &history, clock.clone())?);
     let registry = Arc::new(stores::open_registry(&project)?);

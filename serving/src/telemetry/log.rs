@@ -12,12 +12,15 @@ pub enum LogFormat {
     Json,
 }
 
-/// Starts logging to standard error. `filter` is in the syntax of `RUST_LOG`, such as `info` or
-/// `scorehouse=debug`. A second call changes nothing.
-pub fn init(format: LogFormat, filter: &str) {
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+/// Which lines are written when `RUST_LOG` does not say.
+const FILTER: &str = "warn,scorehouse=info";
+
+/// Starts logging to standard error, filtered as `RUST_LOG` says. A second call changes nothing.
+pub fn init(format: LogFormat) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(FILTER));
     let lines =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    // Whoever embeds the server may log in a way of its own; that one stays.
     let _ = match format {
         LogFormat::Text => lines.try_init(),
         LogFormat::Json => lines.json().flatten_event(true).try_init(),

@@ -90,7 +90,7 @@ impl Fixture {
         let project = project(folder.path());
         let clock: Arc<dyn Clock> = Arc::new(FixedClock(Timestamp::parse(NOW).unwrap()));
         let base = Base::empty(&Layout::of(&project).unwrap());
-        let log = folder.path().join("log");
+        let log = scorehouse::stores::log_path(&project);
         let store =
             EmbeddedStore::open(&project, base, &log, StoreOptions::default(), clock.clone()).unwrap();
         fill(&store);
@@ -99,12 +99,13 @@ impl Fixture {
         point(registry.as_ref(), "win", "champion", first);
         let upsell = register(registry.as_ref(), "upsell", &upsell_artifact());
         point(registry.as_ref(), "upsell", "champion", upsell);
+        let history = Arc::new(scorehouse::stores::open_history(&project).unwrap());
         let state = AppState::new(StateParts {
             project,
             clock,
             online: Arc::new(store),
             registry: registry.clone(),
-            history: None,
+            history: Some(history),
             timeout: Duration::from_secs(20),
             doors,
         })

@@ -5,6 +5,7 @@
 //! - `recommend`: rules, strangers, baskets, what was just bought
 //! - `facts`: entities and their features, pages of keys
 //! - `events`, `outcomes`: pushes: whole or not at all, repeats, where outcomes land
+//! - `history`: training sets: moments, order, formats
 //! - `models`: listings, moves of aliases, refused versions, moves under load
 //! - `refusals`: bad input of every kind
 //! - `operation`: health, metrics, OpenAPI, the page
@@ -14,6 +15,7 @@
 mod events;
 mod facts;
 mod fixture;
+mod history;
 mod models;
 mod operation;
 mod outcomes;
