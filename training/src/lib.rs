@@ -3,7 +3,7 @@
 //! In the order of the work: what training reads ([`history`]) and whom it tells ([`progress`]); rows to
 //! learn from ([`dataset`]); who learns and who is asked ([`split`]); the learners ([`fit`]); from raw scores
 //! to honest probabilities ([`calibrate`]); how good it is ([`metric`]); whether it may go live ([`gate`]); all
-//! of it in order ([`pipeline`]), told on a page ([`report`]). [`train`] is the door; [`score_table`] scores a
+//! of it in order ([`pipeline`]), told on a page (`report`). [`train`] is the door; [`score_table`] scores a
 //! plain file with what came out.
 
 pub mod calibrate;
@@ -18,6 +18,7 @@ pub mod progress;
 pub mod split;
 
 mod recommend_table;
+mod report;
 mod score_table;
 mod train;
 mod trained;

@@ -30,8 +30,9 @@ fn main() -> anyhow::Result<()> {
     let folder: PathBuf = std::env::args().nth(1).ok_or_else(|| anyhow::anyhow!("which folder?"))?.into();
     std::fs::create_dir_all(&folder)?;
     std::fs::write(folder.join("scorehouse.toml"), text()?)?;
-    let project = Project::load(&folder)
-        .map_err(|found| anyhow::anyhow!("{}", found.first().map_or_else(String::new, ToString::to_string)))?;
+    let project = Project::load(&folder).map_err(|found| {
+        anyhow::anyhow!("{}", found.first().map_or_else(String::new, ToString::to_string))
+    })?;
     fill(&project)?;
     register(&project)?;
     bodies(&folder)?;
@@ -137,7 +138,8 @@ fn register(project: &Project) -> anyhow::Result<()> {
 
 /// Bodies for the load generator: one row, a hundred, and one with reasons; the ceiling's own beside them.
 fn bodies(folder: &Path) -> anyhow::Result<()> {
-    let keys = |n: usize| (0..n).map(|i| format!("\"C-{}\"", i * 37 % CUSTOMERS)).collect::<Vec<_>>().join(",");
+    let keys =
+        |n: usize| (0..n).map(|i| format!("\"C-{}\"", i * 37 % CUSTOMERS)).collect::<Vec<_>>().join(",");
     std::fs::write(folder.join("score_1.json"), "{\"entity\":\"C-1234\"}")?;
     std::fs::write(folder.join("score_100.json"), format!("{{\"entities\":[{}]}}", keys(100)))?;
     std::fs::write(folder.join("reasons_1.json"), "{\"entity\":\"C-1234\",\"reasons\":5}")?;

@@ -29,6 +29,21 @@ pub enum Treatment {
     SetAside,
 }
 
+impl Treatment {
+    /// As it stands in the report.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Number => "number",
+            Self::Flag => "true or false",
+            Self::Category => "category",
+            Self::ManyLevels => "category with many levels",
+            Self::Date => "date",
+            Self::SetAside => "set aside",
+        }
+    }
+}
+
 /// What was done to one column, for readers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ColumnNote {

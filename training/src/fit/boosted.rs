@@ -8,6 +8,8 @@ use crate::fit::folds::Folds;
 
 /// Rows up to which settings are compared on every fold; with more, one fold is telling enough.
 const EVERY_FOLD: usize = 20_000;
+/// Rows on which settings are compared at most.
+const COMPARED: usize = 100_000;
 /// Learning rate while settings are compared.
 const QUICK: f64 = 0.1;
 /// Most trees of one model.
@@ -73,7 +75,8 @@ pub(crate) fn search(
 ) -> Result<Searched, TrainingError> {
     let binned = Binned::new(matrix);
     let rows = folds.rows.len();
-    let search = Search { binned: &binned, label, folds, advance };
+    let thinned = folds.thinned(COMPARED);
+    let search = Search { binned: &binned, label, folds: &thinned, advance };
     let compared = if rows <= EVERY_FOLD { folds.count } else { 1 };
     let start = BoostingParams {
         trees: MOST_TREES,
@@ -101,12 +104,16 @@ pub(crate) fn search(
     }
     let slow =
         BoostingParams { learning_rate: slow_rate(rows), patience: 50, trees: MOST_TREES, ..best.params };
-    search.finish(slow)
+    Search { binned: &binned, label, folds, advance }.finish(slow)
 }
 
 /// Smaller steps are worth their time where there are few rows.
 fn slow_rate(rows: usize) -> f64 {
-    if rows <= 20_000 { 0.03 } else { 0.05 }
+    match rows {
+        ..=20_000 => 0.03,
+        20_001..=200_000 => 0.05,
+        _ => QUICK,
+    }
 }
 
 impl Search<'_> {

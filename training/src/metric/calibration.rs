@@ -33,7 +33,11 @@ pub struct CalibrationFit {
 /// weighted by rows (Naeini, Cooper, Hauskrecht 2015).
 #[must_use]
 pub fn ece(probability: &[f64], label: &[f64], bins: usize) -> f64 {
-    let order = ascending(probability);
+    ece_in(&ascending(probability), probability, label, bins)
+}
+
+/// As [`ece`], for rows whose ascending order is known.
+pub(crate) fn ece_in(order: &[u32], probability: &[f64], label: &[f64], bins: usize) -> f64 {
     let mut error = 0.0;
     for bin in equal_parts(order.len(), bins) {
         let distance: f64 =

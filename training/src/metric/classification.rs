@@ -64,7 +64,11 @@ pub(crate) fn ascending(probability: &[f64]) -> Vec<u32> {
 /// half. NaN when one of the two kinds is absent.
 #[must_use]
 pub fn auc(probability: &[f64], label: &[f64]) -> f64 {
-    let order = ascending(probability);
+    auc_in(&ascending(probability), probability, label)
+}
+
+/// As [`auc`], for rows whose ascending order is known.
+pub(crate) fn auc_in(order: &[u32], probability: &[f64], label: &[f64]) -> f64 {
     let (mut below, mut pairs) = (0.0, 0.0);
     let mut at = 0;
     while at < order.len() {
@@ -83,10 +87,9 @@ pub fn auc(probability: &[f64], label: &[f64]) -> f64 {
     pairs / (positives * (label.len() as f64 - positives))
 }
 
-/// Rate of the outcome among the `share` of rows with the highest probability, over the rate of all rows.
+/// Rate of the outcome among the `share` of rows that come last in the ascending order, over the rate of all.
 #[must_use]
-pub(crate) fn top_lift(probability: &[f64], label: &[f64], share: f64) -> f64 {
-    let order = ascending(probability);
+pub(crate) fn top_lift(order: &[u32], label: &[f64], share: f64) -> f64 {
     let top = ((order.len() as f64 * share).round() as usize).clamp(1, order.len().max(1));
     let found: f64 = order.iter().rev().take(top).map(|row| label[*row as usize]).sum();
     let base = label.iter().sum::<f64>() / label.len().max(1) as f64;

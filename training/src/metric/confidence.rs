@@ -18,24 +18,24 @@ pub struct Sample<'a> {
     pub group: Option<&'a [u32]>,
 }
 
-/// A metric of probabilities and outcomes.
-pub type MetricFn = fn(&[f64], &[f64]) -> f64;
+/// Figures of probabilities and outcomes, always as many and in the same order.
+pub type Measure = fn(&[f64], &[f64]) -> Vec<f64>;
 
-/// Values on all rows with 95 % percentile-bootstrap intervals (Efron 1979) from `resamples` draws; whole
-/// groups are drawn when there are any. Draws in which a metric is undefined do not count.
+/// Figures on all rows with 95 % percentile-bootstrap intervals (Efron 1979) from `resamples` draws; whole
+/// groups are drawn when there are any. Draws in which a figure is undefined do not count for it.
 #[must_use]
-pub fn bootstrap(sample: Sample<'_>, metrics: &[MetricFn], resamples: usize, seed: u64) -> Vec<Estimate> {
+pub fn bootstrap(sample: Sample<'_>, measure: Measure, resamples: usize, seed: u64) -> Vec<Estimate> {
     let members = members_of(sample);
     let draws: Vec<Vec<f64>> = (0..resamples)
         .into_par_iter()
         .map(|draw| {
             let (p, y) = resample(sample, &members, stream(seed, draw as u64));
-            metrics.iter().map(|metric| metric(&p, &y)).collect()
+            measure(&p, &y)
         })
         .collect();
-    let estimate = |(index, metric): (usize, &MetricFn)| {
-        let value = metric(sample.probability, sample.label);
-        let mut values: Vec<f64> = draws.iter().map(|draw| draw[index]).filter(|v| v.is_finite()).collect();
+    let estimate = |(index, value): (usize, f64)| {
+        let drawn = draws.iter().filter_map(|draw| draw.get(index).copied());
+        let mut values: Vec<f64> = drawn.filter(|value| value.is_finite()).collect();
         values.sort_by(f64::total_cmp);
         let (low, high) = match values.len() {
             0 => (value, value),
@@ -43,7 +43,7 @@ pub fn bootstrap(sample: Sample<'_>, metrics: &[MetricFn], resamples: usize, see
         };
         Estimate { value, low, high }
     };
-    metrics.iter().enumerate().map(estimate).collect()
+    measure(sample.probability, sample.label).into_iter().enumerate().map(estimate).collect()
 }
 
 /// The expected calibration error that a perfectly calibrated forecaster with these very probabilities
@@ -118,6 +118,10 @@ mod tests {
     use super::*;
     use crate::metric::classification::brier;
 
+    fn briers(p: &[f64], y: &[f64]) -> Vec<f64> {
+        vec![brier(p, y)]
+    }
+
     #[test]
     fn a_bootstrap_interval_holds_the_value_and_narrows_with_rows() {
         let make = |rows: usize| -> (Vec<f64>, Vec<f64>) {
@@ -125,7 +129,7 @@ mod tests {
         };
         let width = |rows| {
             let (p, y) = make(rows);
-            let e = bootstrap(Sample { probability: &p, label: &y, group: None }, &[brier], 200, 7)[0];
+            let e = bootstrap(Sample { probability: &p, label: &y, group: None }, briers, 200, 7)[0];
             assert!(e.low <= e.value && e.value <= e.high);
             e.high - e.low
         };
@@ -136,11 +140,11 @@ mod tests {
     fn repeated_rows_of_one_entity_do_not_narrow_a_grouped_interval() {
         let (p, y): (Vec<f64>, Vec<f64>) =
             (0..100).map(|i| (f64::from(i) / 100.0, f64::from(u8::from(i % 2 == 0)))).unzip();
-        let once = bootstrap(Sample { probability: &p, label: &y, group: None }, &[brier], 300, 1)[0];
+        let once = bootstrap(Sample { probability: &p, label: &y, group: None }, briers, 300, 1)[0];
         let (p10, y10) = (p.repeat(10), y.repeat(10));
         let groups: Vec<u32> = (0..1000).map(|row| row % 100).collect();
         let grouped =
-            bootstrap(Sample { probability: &p10, label: &y10, group: Some(&groups) }, &[brier], 300, 1)[0];
+            bootstrap(Sample { probability: &p10, label: &y10, group: Some(&groups) }, briers, 300, 1)[0];
         assert!((grouped.high - grouped.low) > 0.8 * (once.high - once.low));
     }
 

@@ -3,9 +3,9 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use crate::metric::calibration::{CalibrationBin, calibration_bins, calibration_fit, ece};
+use crate::metric::calibration::{CalibrationBin, calibration_bins, calibration_fit, ece_in};
 use crate::metric::classification::{
-    LiftBin, RocPoint, auc, brier, lift_bins, log_loss, roc_points, top_lift,
+    LiftBin, RocPoint, ascending, auc_in, brier, lift_bins, log_loss, roc_points, top_lift,
 };
 use crate::metric::confidence::{Sample, bootstrap, perfect_ece};
 
@@ -68,17 +68,23 @@ impl Evaluation {
     }
 }
 
-type Metric = (&'static str, fn(&[f64], &[f64]) -> f64);
+const METRICS: [&str; 7] =
+    ["log_loss", "auc", "brier", "ece", "calibration_slope", "calibration_intercept", "lift_top_10"];
 
-const METRICS: [Metric; 7] = [
-    ("log_loss", log_loss),
-    ("auc", auc),
-    ("brier", brier),
-    ("ece", |p, y| ece(p, y, CALIBRATION_BINS)),
-    ("calibration_slope", |p, y| calibration_fit(p, y).slope),
-    ("calibration_intercept", |p, y| calibration_fit(p, y).intercept),
-    ("lift_top_10", |p, y| top_lift(p, y, 0.1)),
-];
+/// The figures named in [`METRICS`].
+fn measure(probability: &[f64], label: &[f64]) -> Vec<f64> {
+    let order = ascending(probability);
+    let fit = calibration_fit(probability, label);
+    vec![
+        log_loss(probability, label),
+        auc_in(&order, probability, label),
+        brier(probability, label),
+        ece_in(&order, probability, label, CALIBRATION_BINS),
+        fit.slope,
+        fit.intercept,
+        top_lift(&order, label, 0.1),
+    ]
+}
 
 /// Measures probabilities against outcomes, with 95 % intervals from `resamples` bootstrap draws.
 #[must_use]
@@ -89,10 +95,9 @@ pub fn evaluate(scored: Scored<'_>, resamples: usize, seed: u64) -> Evaluation {
         return Evaluation { positives: Some(0), ..Evaluation::default() };
     }
     let sample = Sample { probability, label, group };
-    let functions: Vec<fn(&[f64], &[f64]) -> f64> = METRICS.iter().map(|metric| metric.1).collect();
-    let estimates = bootstrap(sample, &functions, resamples, seed);
+    let estimates = bootstrap(sample, measure, resamples, seed);
     let mut metrics: IndexMap<String, Estimate> =
-        METRICS.iter().zip(estimates).map(|(metric, estimate)| (metric.0.to_owned(), estimate)).collect();
+        METRICS.iter().zip(estimates).map(|(name, estimate)| ((*name).to_owned(), estimate)).collect();
     let floor = perfect_ece(probability, CALIBRATION_BINS, resamples, seed);
     metrics.insert("ece_of_perfection_95".to_owned(), Estimate { value: floor, low: floor, high: floor });
     let curves = Curves {

@@ -11,6 +11,6 @@ pub(crate) use confidence::quantile;
 
 pub use calibration::{CalibrationBin, CalibrationFit, calibration_bins, calibration_fit, ece};
 pub use classification::{LiftBin, RocPoint, auc, brier, lift_bins, log_loss, roc_points};
-pub use confidence::{bootstrap, perfect_ece};
+pub use confidence::{Measure, Sample, bootstrap, perfect_ece};
 pub use evaluation::{Curves, Estimate, Evaluation, Scored, evaluate};
 pub use ranking::{RankedList, evaluate_lists, mean_with_interval};

@@ -9,3 +9,6 @@ mod snapshot;
 pub mod table;
 pub mod upsell;
 pub mod win;
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@ use crate::fit::{Contest, Design, Entry, Fitted, Folds, Settings, assemble, blen
 use crate::gate::{Check, Gate};
 use crate::metric::{Evaluation, Scored, evaluate};
 use crate::progress::Progress;
+use crate::report::{ReportInput, html, input_weights};
 use crate::split::{Split, folds_of, hold_out};
 use crate::trained::{CandidateResult, Trained, TrainingWindow};
 
@@ -19,8 +20,9 @@ use crate::trained::{CandidateResult, Trained, TrainingWindow};
 const PRIOR_BELOW: usize = 10;
 /// Rows of the rarer kind below which only the linear model is tried.
 const LINEAR_BELOW: usize = 50;
-/// Bootstrap draws behind an interval.
+/// Bootstrap draws behind an interval, and rows measured above which there are fewer.
 const RESAMPLES: usize = 200;
+const RESAMPLED_ROWS: usize = 20_000;
 /// Rows kept as golden samples.
 const GOLDEN: usize = 5;
 
@@ -74,7 +76,7 @@ impl Task<'_> {
         self.progress.stage("learning from all rows", contenders[chosen].members.len() as u64);
         let members = self.refit(&contenders[chosen])?;
         let artifact = self.artifact(&members, calibration)?;
-        Ok(self.finish(artifact, contenders, judged, chosen, &split))
+        self.finish(artifact, contenders, judged, chosen, &split)
     }
 
     fn folds(&self, rows: Vec<u32>) -> Folds {
@@ -150,7 +152,8 @@ impl Task<'_> {
             self.data.group.as_ref().map(|group| rows.iter().map(|row| group[*row as usize]).collect());
         let label = self.labels(rows);
         let scored = Scored { probability: &probability, label: &label, group: group.as_deref() };
-        evaluate(scored, RESAMPLES, self.seed)
+        let resamples = (RESAMPLES * RESAMPLED_ROWS / rows.len().max(RESAMPLED_ROWS)).max(50);
+        evaluate(scored, resamples, self.seed)
     }
 
     /// Every row scored by a model that did not see it speaks for the map of the final model.
@@ -204,7 +207,9 @@ impl Task<'_> {
         judged: Vec<Evaluation>,
         chosen: usize,
         split: &Split,
-    ) -> Trained {
+    ) -> Result<Trained, TrainingError> {
+        self.progress.stage("writing the report", 0);
+        let weights = input_weights(&artifact, &self.data)?;
         let gate = self.gate(&contenders, &judged, chosen, split);
         let metrics = judged[chosen].clone();
         let params = json!({ "chosen": contenders[chosen].name, "settings": contenders[chosen].settings() });
@@ -227,9 +232,21 @@ impl Task<'_> {
             rows: self.data.rows,
             holdout_rows: split.holdout.len(),
         };
-        let notes = self.notes.into_iter().chain(self.left_out).collect();
+        let notes: Vec<ColumnNote> = self.notes.into_iter().chain(self.left_out).collect();
         let data_digest = self.data.digest();
-        Trained { artifact, metrics, gate, candidates, window, data_digest, params, report_html: None, notes }
+        let page = html(&ReportInput {
+            title: &self.title,
+            outcome: &self.outcome,
+            gate: &gate,
+            candidates: &candidates,
+            window: &window,
+            notes: &notes,
+            weights: &weights,
+            data_digest: &data_digest,
+            seed: self.seed,
+        });
+        let report_html = Some(page);
+        Ok(Trained { artifact, metrics, gate, candidates, window, data_digest, params, report_html, notes })
     }
 
     fn gate(&self, contenders: &[Contender], judged: &[Evaluation], chosen: usize, split: &Split) -> Gate {

@@ -28,3 +28,6 @@ pub use matrix::{FeatureKind, Matrix};
 pub use objective::Target;
 pub use params::{BoostingParams, CategoryParams, InvalidBoosting};
 pub use tree::{Node, Side, SplitRule, Tree};
+
+#[cfg(test)]
+mod tests;

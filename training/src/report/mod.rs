@@ -1,0 +1,74 @@
+//! The report: one page in HTML that stands on its own, about one trained probability model.
+
+mod chart;
+mod page;
+
+use scorehouse_features::value::Value;
+use scorehouse_models::{Artifact, ScoringModel, Scratch};
+
+use crate::dataset::{ColumnNote, Dataset};
+use crate::error::TrainingError;
+use crate::gate::Gate;
+use crate::trained::{CandidateResult, TrainingWindow};
+
+/// Rows over which is averaged what each input moves.
+const ROWS: usize = 300;
+
+/// What is reported.
+pub(crate) struct ReportInput<'a> {
+    /// The model's name.
+    pub title: &'a str,
+    /// What is predicted.
+    pub outcome: &'a str,
+    pub gate: &'a Gate,
+    pub candidates: &'a [CandidateResult],
+    pub window: &'a TrainingWindow,
+    pub notes: &'a [ColumnNote],
+    /// Inputs by how much they move the score on average, most first.
+    pub weights: &'a [InputWeight],
+    pub data_digest: &'a str,
+    pub seed: u64,
+}
+
+/// How much one input moves the score.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct InputWeight {
+    pub input: String,
+    /// Mean size of its contribution, in log-odds.
+    pub size: f64,
+}
+
+/// The page.
+pub(crate) fn html(input: &ReportInput<'_>) -> String {
+    page::page(input)
+}
+
+/// How much each input moves the score, averaged over rows spread evenly through the data.
+///
+/// # Errors
+/// [`TrainingError::Artifact`] when a row cannot be scored, which it was learnt from.
+pub(crate) fn input_weights(artifact: &Artifact, data: &Dataset) -> Result<Vec<InputWeight>, TrainingError> {
+    let broken = |error: scorehouse_models::ModelError| TrainingError::Artifact(error.to_string());
+    let model = ScoringModel::load(artifact).map_err(broken)?;
+    let inputs = &artifact.signature.inputs;
+    let mut sizes = vec![0.0; inputs.len()];
+    let rows: Vec<usize> = (0..data.rows).step_by(data.rows.div_ceil(ROWS).max(1)).collect();
+    let mut scratch = Scratch::default();
+    for row in &rows {
+        let values: Vec<Value> = data.columns.iter().map(|column| column.value(*row)).collect();
+        let score = model.score(&values, data.as_of[*row], usize::MAX, &mut scratch).map_err(broken)?;
+        for reason in score.reasons() {
+            if let Some(at) = artifact.signature.position(&reason.feature) {
+                sizes[at] += reason.contribution.abs() / rows.len() as f64;
+            }
+        }
+    }
+    let weight = |(input, size): (&scorehouse_models::InputField, f64)| InputWeight {
+        input: input.name.clone(),
+        size,
+    };
+    let mut weights: Vec<InputWeight> =
+        inputs.iter().zip(sizes).filter(|(_, size)| *size > 0.0).map(weight).collect();
+    weights.sort_by(|a, b| b.size.total_cmp(&a.size).then_with(|| a.input.cmp(&b.input)));
+    Ok(weights)
+}
