@@ -55,7 +55,7 @@ impl OfflineStore {
     /// # Errors
     /// [`OfflineError::Io`] when the folder cannot be made or threads cannot be started.
     pub fn open(project: &Project) -> Result<Self, OfflineError> {
-        let state = project.root.join(&project.state);
+        let state = project.state.clone();
         let storage = Storage::open(&state.join("history"))?;
         let threads = match project.settings.threads {
             0 => std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
