@@ -64,5 +64,7 @@ notebooks: python build ## Execute the notebooks against a fresh server
 release: tools ## The fastest binary, in target/release
 	$(CARGO) build --locked --release -p scorehouse
 
-bench: release ## Measure against the peers, in one run, and print the table
-	@bash tests/bench/run.sh
+bench: release ## Measure the online store and the window kernel, optimised (serving: tests/bench/serve.sh)
+	$(CARGO) run --locked --release -p scorehouse-bench --example window_kernel
+	$(CARGO) run --locked --release -p scorehouse-bench --example online_read
+	$(CARGO) run --locked --release -p scorehouse-bench --features engines --example online_log
