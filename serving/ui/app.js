@@ -1,6 +1,9 @@
 // The built-in page: what is open, how likely it is, and why. Everything shown is set as text, never as
 // markup, so that a key or a word from a source cannot become part of the page.
 
+/** Reasons shown on each side of a line. */
+const REASONS = 3;
+
 const $ = (id) => document.getElementById(id);
 const percent = (p) => `${(100 * p).toFixed(p < 0.1 || p > 0.9 ? 1 : 0)} %`;
 let board = { scores: [] };
@@ -43,7 +46,7 @@ function words(reason) {
 function reasonList(className, reasons) {
   const cell = make("td", className);
   const list = make("ul");
-  for (const reason of reasons) {
+  for (const reason of reasons.slice(0, REASONS)) {
     const item = make("li", "", words(reason));
     item.title = `${reason.feature}: ${reason.contribution > 0 ? "+" : ""}${reason.contribution.toFixed(3)}`;
     list.append(item);
@@ -54,7 +57,10 @@ function reasonList(className, reasons) {
 
 function trendCell(trend) {
   const cell = make("td", "trend");
-  if (typeof trend !== "number") return cell;
+  if (typeof trend !== "number") {
+    cell.textContent = "new";
+    return cell;
+  }
   const points = 100 * trend;
   const steady = Math.abs(points) < 0.5;
   cell.textContent = steady ? "→" : `${points > 0 ? "↗ +" : "↘ "}${points.toFixed(1)}`;
@@ -62,11 +68,17 @@ function trendCell(trend) {
   return cell;
 }
 
+/** A fact as people write it: moments as days, names without underscores. */
+function fact([name, value]) {
+  const day = /^\d{4}-\d\d-\d\dT/.test(value) ? value.slice(0, 10) : value;
+  return `${name.replaceAll("_", " ")} ${day}`;
+}
+
 function row(score) {
   const line = make("tr");
   const key = make("td", "key", score.key);
   const facts = Object.entries(score.facts ?? {}).filter(([, value]) => value !== null);
-  key.append(make("div", "facts", facts.map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`).join(" · ")));
+  key.append(make("div", "facts", facts.map(fact).join(" · ")));
   const probability = make("td", "score", percent(score.probability));
   const meter = make("meter");
   meter.value = score.probability;
@@ -105,7 +117,7 @@ async function show(model) {
   }
   $("notice").textContent = "Loading…";
   try {
-    board = await get(`/v1/models/${encodeURIComponent(model)}/board?limit=500&reasons=5`);
+    board = await get(`/v1/models/${encodeURIComponent(model)}/board?limit=500&reasons=12`);
     showSummary();
     showRows();
   } catch (error) {
@@ -117,7 +129,7 @@ async function show(model) {
 
 async function start() {
   const project = await get("/v1/project");
-  $("project").textContent = document.title = project.name;
+  $("project").textContent = document.title = project.name.replaceAll("_", " ");
   const models = project.models.filter((m) => m.board);
   if (models.length === 0) {
     $("notice").textContent = "This project declares no model over entities with something open.";

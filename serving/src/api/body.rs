@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::ServeError;
+use crate::service::scalar::Object;
 use crate::state::AppState;
 
 /// How a body is written.
@@ -78,10 +79,18 @@ impl FromRequest<AppState> for JsonBody {
 }
 
 impl JsonBody {
-    /// Reads the body as `T`.
+    /// Reads the body as an object with the fields of `T`.
     ///
     /// # Errors
     /// [`ServeError::InvalidUtf8`], [`ServeError::InvalidJson`] or [`ServeError::InvalidField`].
+    pub fn object<'a, T: Deserialize<'a>>(&'a self) -> Result<T, ServeError> {
+        self.parse().map(|Object(fields)| fields)
+    }
+
+    /// Reads the body as `T`.
+    ///
+    /// # Errors
+    /// As [`JsonBody::object`].
     pub fn parse<'a, T: Deserialize<'a>>(&'a self) -> Result<T, ServeError> {
         parse_json(&self.0)
     }

@@ -15,7 +15,7 @@ use crate::state::AppState;
     path = "/v1/entities/{entity}",
     tag = "facts",
     params(("entity" = String, Path, description = "The kind of entity, such as customer"), PageAsked),
-    responses((status = 200, body = KeysAnswer), (status = "4XX", body = ErrorAnswer))
+    responses((status = 200, description = "The answer", body = KeysAnswer), (status = "4XX", description = "The request was refused", body = ErrorAnswer))
 )]
 pub async fn keys(
     State(state): State<AppState>,
@@ -36,7 +36,7 @@ pub async fn keys(
         ("key" = String, Path, description = "Its key"),
         MomentAsked,
     ),
-    responses((status = 200, body = EntityAnswer), (status = "4XX", body = ErrorAnswer))
+    responses((status = 200, description = "The answer", body = EntityAnswer), (status = "4XX", description = "The request was refused", body = ErrorAnswer))
 )]
 pub async fn features(
     State(state): State<AppState>,

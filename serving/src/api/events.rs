@@ -27,7 +27,7 @@ use crate::state::AppState;
         (serde_json::Value = "application/json"),
         (String = "application/x-ndjson"),
     )),
-    responses((status = 200, body = EventAnswer), (status = "4XX", body = ErrorAnswer), (status = "5XX", body = ErrorAnswer))
+    responses((status = 200, description = "The answer", body = EventAnswer), (status = "4XX", description = "The request was refused", body = ErrorAnswer), (status = "5XX", description = "The server failed", body = ErrorAnswer))
 )]
 pub async fn push(
     State(state): State<AppState>,

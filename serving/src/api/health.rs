@@ -14,7 +14,7 @@ use crate::live_model::AliasShown;
 use crate::state::AppState;
 
 /// Alive: the process answers.
-#[utoipa::path(get, path = "/healthz", tag = "operation", responses((status = 200, body = String)))]
+#[utoipa::path(get, path = "/healthz", tag = "operation", responses((status = 200, description = "The answer", body = String)))]
 pub async fn healthz() -> &'static str {
     "ok\n"
 }
@@ -31,13 +31,13 @@ pub struct ReadyAnswer {
 /// Ready: the stores are open, and every version that an alias points to was loaded or refused.
 ///
 /// A refused version does not make the server unready: the others answer, and the version before goes on.
-#[utoipa::path(get, path = "/readyz", tag = "operation", responses((status = 200, body = ReadyAnswer)))]
+#[utoipa::path(get, path = "/readyz", tag = "operation", responses((status = 200, description = "The answer", body = ReadyAnswer)))]
 pub async fn readyz(State(state): State<AppState>) -> Json<ReadyAnswer> {
     Json(ReadyAnswer { ready: true, models: state.live.all().into_iter().collect() })
 }
 
 /// Counters and timings in Prometheus' text format.
-#[utoipa::path(get, path = "/metrics", tag = "operation", responses((status = 200, body = String)))]
+#[utoipa::path(get, path = "/metrics", tag = "operation", responses((status = 200, description = "The answer", body = String)))]
 pub async fn metrics(State(state): State<AppState>) -> Result<impl IntoResponse, ServeError> {
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], state.metrics.text()?))
 }

@@ -8,6 +8,7 @@ use super::body::{AnyBody, BodyKind, QueryOf, parse_json, utf8, wrong_content_ty
 use crate::error::ServeError;
 use crate::problem::ErrorAnswer;
 use crate::service::history::{self, Format, GivenRows, HistoryAsked, HistoryRequest, Wanted};
+use crate::service::scalar::Object;
 use crate::state::AppState;
 
 /// Builds a training set: for every row the features known at its own moment.
@@ -21,13 +22,13 @@ use crate::state::AppState;
     params(HistoryAsked),
     request_body(content((HistoryRequest = "application/json"), (String = "text/csv"))),
     responses(
-        (status = 200, content(
+        (status = 200, description = "The training set", content(
             (serde_json::Value = "application/json"),
             (String = "text/csv"),
             (Vec<u8> = "application/vnd.apache.arrow.stream"),
         )),
-        (status = "4XX", body = ErrorAnswer),
-        (status = "5XX", body = ErrorAnswer),
+        (status = "4XX", description = "The request was refused", body = ErrorAnswer),
+        (status = "5XX", description = "The server failed", body = ErrorAnswer),
     )
 )]
 pub async fn history(
@@ -50,7 +51,8 @@ pub async fn history(
 fn read(asked: HistoryAsked, headers: &HeaderMap, body: &AnyBody) -> Result<(Wanted, GivenRows), ServeError> {
     match body.kind {
         BodyKind::Json => {
-            let HistoryRequest { feature_set, entity, features, rows, missing } = parse_json(&body.bytes)?;
+            let Object(request) = parse_json(&body.bytes)?;
+            let HistoryRequest { feature_set, entity, features, rows, missing } = request;
             let missing = missing || asked.missing.unwrap_or(false);
             let wanted = Wanted {
                 feature_set: feature_set.or(asked.feature_set),

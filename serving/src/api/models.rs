@@ -15,7 +15,7 @@ use crate::state::AppState;
     get,
     path = "/v1/models",
     tag = "models",
-    responses((status = 200, body = ModelsAnswer), (status = "5XX", body = ErrorAnswer))
+    responses((status = 200, description = "The answer", body = ModelsAnswer), (status = "5XX", description = "The server failed", body = ErrorAnswer))
 )]
 pub async fn list(State(state): State<AppState>) -> Result<Json<ModelsAnswer>, ServeError> {
     let inside = state.clone();
@@ -28,7 +28,7 @@ pub async fn list(State(state): State<AppState>) -> Result<Json<ModelsAnswer>, S
     path = "/v1/models/{model}",
     tag = "models",
     params(("model" = String, Path, description = "The model")),
-    responses((status = 200, body = ModelAnswer), (status = "4XX", body = ErrorAnswer), (status = "5XX", body = ErrorAnswer))
+    responses((status = 200, description = "The answer", body = ModelAnswer), (status = "4XX", description = "The request was refused", body = ErrorAnswer), (status = "5XX", description = "The server failed", body = ErrorAnswer))
 )]
 pub async fn show(
     State(state): State<AppState>,
@@ -51,14 +51,14 @@ pub async fn show(
         ("alias" = String, Path, description = "The alias, such as champion"),
     ),
     request_body = AliasRequest,
-    responses((status = 200, body = AliasAnswer), (status = "4XX", body = ErrorAnswer), (status = "5XX", body = ErrorAnswer))
+    responses((status = 200, description = "The answer", body = AliasAnswer), (status = "4XX", description = "The request was refused", body = ErrorAnswer), (status = "5XX", description = "The server failed", body = ErrorAnswer))
 )]
 pub async fn move_alias(
     State(state): State<AppState>,
     PathOf((model, alias)): PathOf<(String, String)>,
     body: JsonBody,
 ) -> Result<Json<AliasAnswer>, ServeError> {
-    let request: AliasRequest = body.parse()?;
+    let request: AliasRequest = body.object()?;
     let inside = state.clone();
     state.compute.wait(move || models::move_alias(&inside, &model, &alias, &request)).await?.map(Json)
 }
@@ -69,7 +69,7 @@ pub async fn move_alias(
     path = "/v1/models/{model}/board",
     tag = "scores",
     params(("model" = String, Path, description = "The model"), BoardAsked),
-    responses((status = 200, body = BoardAnswer), (status = "4XX", body = ErrorAnswer), (status = "5XX", body = ErrorAnswer))
+    responses((status = 200, description = "The answer", body = BoardAnswer), (status = "4XX", description = "The request was refused", body = ErrorAnswer), (status = "5XX", description = "The server failed", body = ErrorAnswer))
 )]
 pub async fn board(
     State(state): State<AppState>,

@@ -21,7 +21,7 @@ use crate::state::AppState;
     tag = "facts",
     params(("Idempotency-Key" = Option<String>, Header, description = "1 to 200 bytes that name this request")),
     request_body = OutcomeRequest,
-    responses((status = 200, body = OutcomeAnswer), (status = "4XX", body = ErrorAnswer), (status = "5XX", body = ErrorAnswer))
+    responses((status = 200, description = "The answer", body = OutcomeAnswer), (status = "4XX", description = "The request was refused", body = ErrorAnswer), (status = "5XX", description = "The server failed", body = ErrorAnswer))
 )]
 pub async fn report(
     State(state): State<AppState>,

@@ -20,15 +20,15 @@ use crate::state::AppState;
     tag = "scores",
     params(("model" = String, Path, description = "The model")),
     request_body = RecommendRequest,
-    responses((status = 200, body = RecommendAnswer), (status = "4XX", body = ErrorAnswer), (status = "5XX", body = ErrorAnswer))
+    responses((status = 200, description = "The answer", body = RecommendAnswer), (status = "4XX", description = "The request was refused", body = ErrorAnswer), (status = "5XX", description = "The server failed", body = ErrorAnswer))
 )]
 pub async fn recommend(
     State(state): State<AppState>,
     PathOf(model): PathOf<String>,
     body: JsonBody,
 ) -> Result<Response, ServeError> {
-    let version = body.parse::<RecommendRequest<'_>>()?.version;
+    let version = body.object::<RecommendRequest<'_>>()?.version;
     ensure(&state, &model, version).await?;
     let inside = state.clone();
-    state.compute.work(move || recommend::recommend(&inside, &model, &body.parse()?)).await?.map(json)
+    state.compute.work(move || recommend::recommend(&inside, &model, &body.object()?)).await?.map(json)
 }

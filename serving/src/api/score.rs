@@ -23,21 +23,21 @@ use crate::state::AppState;
     tag = "scores",
     params(("model" = String, Path, description = "The model")),
     request_body = ScoreRequest,
-    responses((status = 200, body = ScoreAnswer), (status = "4XX", body = ErrorAnswer), (status = "5XX", body = ErrorAnswer))
+    responses((status = 200, description = "The answer", body = ScoreAnswer), (status = "4XX", description = "The request was refused", body = ErrorAnswer), (status = "5XX", description = "The server failed", body = ErrorAnswer))
 )]
 pub async fn score(
     State(state): State<AppState>,
     PathOf(model): PathOf<String>,
     body: JsonBody,
 ) -> Result<Response, ServeError> {
-    let request: ScoreRequest<'_> = body.parse()?;
+    let request: ScoreRequest<'_> = body.object()?;
     ensure(&state, &model, request.version).await?;
     if score::is_small(&request) {
         return score::score(&state, &model, &request).map(json);
     }
     drop(request);
     let inside = state.clone();
-    state.compute.work(move || score::score(&inside, &model, &body.parse()?)).await?.map(json)
+    state.compute.work(move || score::score(&inside, &model, &body.object()?)).await?.map(json)
 }
 
 /// Loads a version that a request names by number, if it is not loaded yet.

@@ -1,7 +1,5 @@
 //! What is open now, how likely each is to be won, and why: the list behind the built-in page.
 
-use std::collections::BTreeMap;
-
 use rayon::prelude::*;
 use scorehouse_features::definition::{Pipeline, Project, WinSpec};
 use scorehouse_features::ids::{EntityKey, EntityName, SourceName};
@@ -10,7 +8,6 @@ use scorehouse_features::time::{DAY, Span, Timestamp};
 use scorehouse_features::view::{Rows, TableId};
 use scorehouse_models::reason::Reason;
 use serde::{Deserialize, Serialize};
-use serde_json::Value as Json;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::error::ServeError;
@@ -35,8 +32,10 @@ const MOST_FACTS: usize = 5;
 #[into_params(parameter_in = Query)]
 pub struct BoardAsked {
     /// Lines, 1 to 1000; 100 if not given.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
     /// Reasons a line, 0 to 20; 4 if not given.
+    #[param(minimum = 0, maximum = 20)]
     reasons: Option<usize>,
     /// The moment whose knowledge counts, RFC 3339 or a date; now if not given.
     as_of: Option<String>,
@@ -76,7 +75,7 @@ pub struct BoardLine {
     pub trend: Option<f64>,
     /// A few of its features, by name.
     #[schema(value_type = std::collections::HashMap<String, serde_json::Value>)]
-    pub facts: BTreeMap<String, Json>,
+    pub facts: serde_json::Map<String, serde_json::Value>,
     /// What moved the score most.
     #[schema(value_type = Vec<Object>)]
     pub reasons: Vec<Reason>,

@@ -1,7 +1,5 @@
 //! What is known of an entity: its keys, and all features of one of them.
 
-use std::collections::BTreeMap;
-
 use scorehouse_features::definition::{Project, ViewKind};
 use scorehouse_features::ids::{EntityKey, EntityName, FeatureName};
 use scorehouse_features::nearest::nearest;
@@ -53,7 +51,7 @@ impl EntityPlan {
         key: &EntityKey,
         as_of: Timestamp,
         most: usize,
-    ) -> Result<BTreeMap<String, serde_json::Value>, ServeError> {
+    ) -> Result<serde_json::Map<String, serde_json::Value>, ServeError> {
         let values = self.read(online, key, as_of)?;
         let known = self.telling.iter().filter(|(at, _)| !values[*at].is_missing());
         Ok(known.take(most).map(|(at, name)| (name.clone(), values[*at].to_json())).collect())
@@ -90,6 +88,7 @@ pub struct PageAsked {
     /// The last key of the page before.
     after: Option<String>,
     /// Keys on the page, 1 to 1000; 100 if not given.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
 }
 

@@ -55,7 +55,7 @@ pub struct ModelAnswer {
 pub struct AliasRequest {
     /// The version; null takes the alias away.
     #[serde(deserialize_with = "given")]
-    #[schema(value_type = Option<u32>)]
+    #[schema(value_type = Option<u32>, required = true)]
     pub version: Option<u32>,
     /// Why, for the audit trail.
     #[serde(default)]

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use scorehouse_features::time::Timestamp;
 use scorehouse_features::value::{Missing, Value, ValueType};
-use serde::de::{Error, MapAccess, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::ServeError;
@@ -198,7 +199,32 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
     }
 }
 
-/// One thing, or a list of them.
+/// An object with the fields of `T`. Derived types also read their fields from a list without names; nobody who
+/// sends one means it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Object<T>(pub T);
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+    type Value = Object<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_map(ObjectVisitor(PhantomData))
+    }
+}
+
+/// One object, or a list of them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OneOrMany<T>(pub Vec<T>);
 
@@ -212,12 +238,12 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for OneOrManyVisitor<T> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<OneOrMany<T>, A::Error> {
-        T::deserialize(serde::de::value::MapAccessDeserializer::new(map)).map(|one| OneOrMany(vec![one]))
+        T::deserialize(MapAccessDeserializer::new(map)).map(|one| OneOrMany(vec![one]))
     }
 
-    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut list: A) -> Result<OneOrMany<T>, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<OneOrMany<T>, A::Error> {
         let mut many = Vec::with_capacity(list.size_hint().unwrap_or(0).min(4096));
-        while let Some(one) = list.next_element()? {
+        while let Some(Object(one)) = list.next_element()? {
             many.push(one);
         }
         Ok(OneOrMany(many))
@@ -285,6 +311,18 @@ mod tests {
         assert_eq!(Scalar::Int(3).to_value("a", ValueType::Float).unwrap(), Value::Float(3.0));
         let day = Scalar::Text(Cow::Borrowed("1970-01-02")).to_value("a", ValueType::Time).unwrap();
         assert_eq!(day, Value::Time(Timestamp(86_400_000_000)));
+    }
+
+    #[test]
+    fn a_list_of_values_is_not_taken_for_an_object() {
+        #[derive(Debug, PartialEq, Deserialize)]
+        struct Two {
+            a: u32,
+            b: u32,
+        }
+        assert_eq!(serde_json::from_str::<Object<Two>>(r#"{"b":2,"a":1}"#).unwrap().0, Two { a: 1, b: 2 });
+        assert!(serde_json::from_str::<Object<Two>>("[1,2]").is_err());
+        assert!(serde_json::from_str::<OneOrMany<Two>>("[[1,2]]").is_err());
     }
 
     #[test]

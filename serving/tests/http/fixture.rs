@@ -86,6 +86,15 @@ impl Fixture {
 
     /// As [`Fixture::new`], with room of one's own choice.
     pub fn with(doors: Doors) -> Self {
+        Self::built(doors, Duration::from_secs(20))
+    }
+
+    /// As [`Fixture::new`], with a time limit of one's own choice.
+    pub fn with_timeout(timeout: Duration) -> Self {
+        Self::built(Doors { threads: 2, ..Doors::default() }, timeout)
+    }
+
+    fn built(doors: Doors, timeout: Duration) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let project = project(folder.path());
         let clock: Arc<dyn Clock> = Arc::new(FixedClock(Timestamp::parse(NOW).unwrap()));
@@ -106,7 +115,7 @@ impl Fixture {
             online: Arc::new(store),
             registry: registry.clone(),
             history: Some(history),
-            timeout: Duration::from_secs(20),
+            timeout,
             doors,
         })
         .unwrap();

@@ -8,10 +8,12 @@
 //! - `history`: training sets: moments, order, formats
 //! - `models`: listings, moves of aliases, refused versions, moves under load
 //! - `refusals`: bad input of every kind
+//! - `drain`: a stop loses no request
 //! - `operation`: health, metrics, OpenAPI, the page
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod drain;
 mod events;
 mod facts;
 mod fixture;

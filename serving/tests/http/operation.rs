@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -102,4 +103,36 @@ async fn a_panic_in_a_handler_is_a_counted_answer_and_nothing_else() {
     assert_eq!(answer.status(), 500);
     assert_eq!(fixture.state.metrics.panics().get(), 1);
     assert_eq!(fixture.get("/healthz").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_request_that_takes_too_long_is_answered_as_such() {
+    let fixture = Fixture::with_timeout(Duration::from_millis(5));
+    let endless: Router<scorehouse::AppState> =
+        Router::new().route("/endless", get(std::future::pending::<()>));
+    let app = scorehouse::routes::observed(endless, &fixture.state);
+    let answer = app.oneshot(Request::get("/endless").body(Body::empty()).unwrap()).await.unwrap();
+    assert_eq!(answer.status(), 503);
+}
+
+#[tokio::test]
+async fn an_invented_method_makes_no_time_series_of_its_own() {
+    let fixture = Fixture::new();
+    let request = Request::builder().method("BREW").uri("/v1/models").body(Body::empty()).unwrap();
+    assert_eq!(fixture.send(request).await.refusal(), (405, "wrong_method".into()));
+    let text = String::from_utf8(fixture.get("/metrics").await.bytes.to_vec()).unwrap();
+    assert!(text.contains(r#"method="other""#) && !text.contains("BREW"), "{text}");
+}
+
+#[tokio::test]
+async fn every_answer_in_the_openapi_document_is_described() {
+    let document = Fixture::new().get("/openapi.json").await.json();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            for (status, answer) in operation["responses"].as_object().unwrap() {
+                let described = answer["description"].as_str().is_some_and(|text| !text.is_empty());
+                assert!(described, "{method} {path} {status}");
+            }
+        }
+    }
 }

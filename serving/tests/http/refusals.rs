@@ -147,6 +147,7 @@ async fn bad_moves_of_an_alias_are_refused_and_move_nothing() {
         ("/v1/models/win/aliases/Latest", json!({"version": 1}), 400, "invalid_field"),
         ("/v1/models/win/aliases/champion", json!({}), 400, "invalid_field"),
         ("/v1/models/win/aliases/champion", json!({"version": "1"}), 400, "invalid_field"),
+        ("/v1/models/win/aliases/champion", json!([null, null]), 400, "invalid_field"),
     ] {
         let answer = fixture.put(path, body).await;
         assert_eq!(answer.refusal(), (status, code.to_owned()), "{path}");

@@ -24,6 +24,7 @@ pub struct RecommendRequest<'a> {
     pub basket: Vec<Text<'a>>,
     /// How many products, 1 to 1000; 10 if not given. Fewer come when the rules leave fewer.
     #[serde(default)]
+    #[schema(minimum = 1, maximum = 1000)]
     pub n: Option<usize>,
     /// How many reasons each product carries at most; 3 if not given.
     #[serde(default)]

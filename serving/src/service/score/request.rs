@@ -41,6 +41,7 @@ pub struct ScoreRequest<'a> {
     pub as_of: Option<Text<'a>>,
     /// How many reasons each score carries at most (0 to 100), the weightiest first.
     #[serde(default)]
+    #[schema(maximum = 100)]
     pub reasons: u32,
     /// The alias that answers; `champion` if neither this nor `version` is given.
     #[serde(borrow, default)]
