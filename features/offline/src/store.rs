@@ -22,12 +22,19 @@ use crate::error::OfflineError;
 use crate::manifest::{self, Manifest, StoredColumn};
 use crate::storage::Storage;
 
-/// Rows that move through a query together.
-const BATCH_ROWS: usize = 32_768;
+/// Most rows that move through a query together. With less memory than 2 GiB they are fewer, down to
+/// [`FEWEST_ROWS`], for a merge of spilled runs holds a batch of each.
+const MOST_ROWS: usize = 32_768;
+const FEWEST_ROWS: usize = 1_024;
+/// Memory for each row of a batch.
+const MEMORY_PER_ROW: usize = 65_536;
+/// What a sort sets aside for merging, at most; with little memory, a share of it.
+const MERGE_BYTES: usize = 10 << 20;
+const MERGE_SHARE: usize = 16;
 /// Under this name DataFusion finds the history's files.
 const STORE_URL: &str = "history://local";
 /// Consumers named when memory runs out.
-const TOP_CONSUMERS: NonZeroUsize = NonZeroUsize::new(3).unwrap();
+const TOP_CONSUMERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(2);
 
 /// The history of a project's sources, under `state/history`.
 ///
@@ -170,7 +177,10 @@ fn session(
         .with_disk_manager_builder(disk)
         .build_arc()?;
     env.register_object_store(ObjectStoreUrl::parse(STORE_URL)?.as_ref(), storage.store());
-    let config = SessionConfig::new().with_target_partitions(threads).with_batch_size(BATCH_ROWS);
+    let config = SessionConfig::new()
+        .with_target_partitions(threads)
+        .with_batch_size((memory / MEMORY_PER_ROW).clamp(FEWEST_ROWS, MOST_ROWS))
+        .with_sort_spill_reservation_bytes(MERGE_BYTES.min(memory / MERGE_SHARE / threads));
     Ok(SessionContext::new_with_config_rt(config, env))
 }
 

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use encoding_rs::{CoderResult, Decoder, Encoding, UTF_8};
 use parking_lot::Mutex;
@@ -69,17 +70,31 @@ pub struct Content {
     pub reader: Box<dyn Read + Send>,
     /// How much has been read of it.
     pub meter: ContentMeter,
+    /// Bytes read of the file as it stands on disk, compressed or not.
+    pub taken: Arc<AtomicU64>,
     /// The encoding it was decoded from; UTF-8 is passed through unchecked.
     pub encoding: &'static Encoding,
 }
 
-/// Opens a file without decoding it; `.gz` and `.zst` are decompressed.
-///
-/// # Errors
-/// [`SourceError::Io`] when the file cannot be opened.
-pub fn open_bytes(path: &Path) -> Result<Box<dyn Read + Send>, SourceError> {
+/// Counts the bytes taken from a file as it stands on disk.
+struct Counted {
+    file: File,
+    taken: Arc<AtomicU64>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(into)?;
+        self.taken.fetch_add(count as u64, Ordering::Relaxed);
+        Ok(count)
+    }
+}
+
+/// Opens a file without decoding it; `.gz` and `.zst` are decompressed. `taken` counts bytes on disk.
+fn open_bytes(path: &Path, taken: &Arc<AtomicU64>) -> Result<Box<dyn Read + Send>, SourceError> {
     let io = |cause| SourceError::Io { path: path.to_owned(), cause };
-    let file = BufReader::with_capacity(BUFFER, File::open(path).map_err(io)?);
+    let file = Counted { file: File::open(path).map_err(io)?, taken: Arc::clone(taken) };
+    let file = BufReader::with_capacity(BUFFER, file);
     let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
     Ok(match extension.to_ascii_lowercase().as_str() {
         "gz" => Box::new(flate2::bufread::MultiGzDecoder::new(file)),
@@ -99,7 +114,8 @@ pub fn open_text(path: &Path, encoding: Option<&str>) -> Result<Content, SourceE
         None => UTF_8,
     };
     let meter = ContentMeter::default();
-    let mut bytes = Metered { inner: open_bytes(path)?, meter: meter.clone() };
+    let taken = Arc::default();
+    let mut bytes = Metered { inner: open_bytes(path, &taken)?, meter: meter.clone() };
     let mut head = Vec::with_capacity(3);
     (&mut bytes)
         .take(3)
@@ -109,7 +125,7 @@ pub fn open_text(path: &Path, encoding: Option<&str>) -> Result<Content, SourceE
     let rest = io::Cursor::new(head.split_off(mark)).chain(bytes);
     let reader: Box<dyn Read + Send> =
         if encoding == UTF_8 { Box::new(rest) } else { Box::new(Transcoder::new(rest, encoding)) };
-    Ok(Content { reader, meter, encoding })
+    Ok(Content { reader, meter, taken, encoding })
 }
 
 /// Turns text of another encoding into UTF-8; what cannot be decoded becomes U+FFFD.
@@ -183,7 +199,7 @@ pub fn file_digest(path: &Path) -> Result<(String, u64), SourceError> {
 /// [`SourceError::Io`] when the file cannot be read.
 pub fn only_grew(path: &Path, mark: &ContentMark) -> Result<bool, SourceError> {
     let io = |cause| SourceError::Io { path: path.to_owned(), cause };
-    let mut bytes = open_bytes(path)?;
+    let mut bytes = open_bytes(path, &Arc::default())?;
     let mut hasher = blake3::Hasher::new();
     let mut buffer = vec![0; BUFFER];
     let mut left = mark.bytes;

@@ -2,6 +2,8 @@
 
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use csv::{ByteRecord, ReaderBuilder};
 
@@ -101,6 +103,7 @@ pub struct DelimitedFile {
     delimiter: u8,
     encoding: &'static str,
     meter: ContentMeter,
+    taken: Arc<AtomicU64>,
 }
 
 impl DelimitedFile {
@@ -127,7 +130,16 @@ impl DelimitedFile {
         }
         let headers = record.iter().map(|h| String::from_utf8_lossy(h).trim().to_owned()).collect();
         let encoding = content.encoding.name();
-        Ok(Self { path: path.to_owned(), reader, record, headers, delimiter, encoding, meter: content.meter })
+        Ok(Self {
+            path: path.to_owned(),
+            reader,
+            record,
+            headers,
+            delimiter,
+            encoding,
+            meter: content.meter,
+            taken: content.taken,
+        })
     }
 
     /// The file.
@@ -158,6 +170,12 @@ impl DelimitedFile {
     #[must_use]
     pub fn mark(&self) -> ContentMark {
         self.meter.mark()
+    }
+
+    /// Bytes read so far of the file as it stands on disk.
+    #[must_use]
+    pub fn taken(&self) -> u64 {
+        self.taken.load(Ordering::Relaxed)
     }
 
     /// The next at most `rows` records; none at the end of the file.

@@ -142,7 +142,7 @@ fn read_delimited(
             found.take(file, typed, taker, |row| (chunk.line(row), chunk.raw(row)))?;
         }
         round = next?;
-        let read = open.mark().bytes;
+        let read = open.taken();
         progress.advance(read - told);
         told = read;
     }

@@ -8,13 +8,13 @@ use datafusion::physical_plan::SendableRecordBatchStream;
 use futures::StreamExt;
 
 /// A run is held three times while it is answered: as it came, sorted, and as the kernel's columns.
-const COPIES: usize = 3;
+pub(super) const COPIES: usize = 3;
 
 /// An input, a run of whole keys at a time.
 pub struct Chunks {
     input: SendableRecordBatchStream,
     key: usize,
-    /// Rows after which a run ends with the key at hand; none: one run for everything.
+    /// Bytes after which a run ends with the key at hand; none: one run for everything.
     limit: Option<usize>,
     reservation: MemoryReservation,
     held: Vec<RecordBatch>,
@@ -43,18 +43,20 @@ impl Chunks {
         if self.done {
             return Ok(None);
         }
+        // The run given before is answered and gone by now; only what is held still counts.
+        let mut bytes: usize = self.held.iter().map(RecordBatch::get_array_memory_size).sum();
+        self.reservation.try_resize(bytes * COPIES)?;
         while let Some(batch) = self.input.next().await {
             let batch = batch?;
             if batch.num_rows() == 0 {
                 continue;
             }
-            self.reservation.try_grow(batch.get_array_memory_size() * COPIES)?;
+            bytes += batch.get_array_memory_size();
+            self.reservation.try_resize(bytes * COPIES)?;
             self.held.push(batch);
-            let rows: usize = self.held.iter().map(RecordBatch::num_rows).sum();
-            if self.limit.is_some_and(|limit| rows >= limit)
+            if self.limit.is_some_and(|limit| bytes >= limit)
                 && let Some(run) = self.split()
             {
-                self.account()?;
                 return Ok(Some(run));
             }
         }
@@ -84,12 +86,6 @@ impl Chunks {
         run.push(last.slice(0, at));
         self.held.push(last.slice(at, last.num_rows() - at));
         Some(run)
-    }
-
-    /// What is still held counts; the run that was given is freed by the time the next one is asked for.
-    fn account(&mut self) -> Result<()> {
-        let held: usize = self.held.iter().map(RecordBatch::get_array_memory_size).sum();
-        self.reservation.try_resize(held * COPIES)
     }
 }
 

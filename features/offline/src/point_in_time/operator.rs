@@ -39,7 +39,7 @@ pub struct PointInTimeExec {
     questions: Arc<dyn ExecutionPlan>,
     rows: Arc<dyn ExecutionPlan>,
     answering: Arc<Answering>,
-    /// Rows taken at a time when the input is sorted; none: all at once.
+    /// Bytes of rows taken at a time when the input is sorted; none: all at once.
     chunk: Option<usize>,
     key: String,
     properties: Arc<PlanProperties>,

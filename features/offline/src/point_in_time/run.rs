@@ -24,12 +24,15 @@ use scorehouse_features::view::{Column, FeaturePlan, Gather, Layout, Step};
 
 use crate::error::OfflineError;
 use crate::point_in_time::answer::Answering;
+use crate::point_in_time::chunks::COPIES;
 use crate::point_in_time::operator::PointInTimeExec;
 use crate::point_in_time::questions::{KEY, Questions};
 use crate::point_in_time::slot::{SlotBuilder, SlotColumn};
 
-/// Rows that the operator takes at a time from sorted input.
-const CHUNK: usize = 1 << 18;
+/// Bytes of rows that the operator takes at a time from sorted input, at most.
+const LARGEST_CHUNK: u64 = 64 << 20;
+/// Share of the memory that all operators of a join may hold while their inputs are sorted beside them.
+const SHARE: u64 = 4;
 /// An input is taken whole into memory when it is smaller than the limit divided by this: it is held as it
 /// comes, sorted, and beside other inputs.
 const HEADROOM: u64 = 6;
@@ -178,6 +181,8 @@ impl PointInTime<'_> {
             return Ok(Arc::new(PointInTimeExec::new((asked, rows), answering, key, None)));
         }
         let partitions = self.context.copied_config().target_partitions().max(1);
+        let chunk = self.memory / (SHARE * COPIES as u64 * partitions as u64);
+        let chunk = usize::try_from(chunk.min(LARGEST_CHUNK)).unwrap_or(usize::MAX);
         let asked = by_key(asked, KEY, partitions)?;
         let rows = by_key(input.plan, key, partitions)?;
         let by = PhysicalSortExpr::new_default(Arc::new(
@@ -185,7 +190,7 @@ impl PointInTime<'_> {
         ));
         let order = LexOrdering::new([by]).ok_or_else(|| OfflineError::Internal("no order".to_owned()))?;
         let rows = Arc::new(SortExec::new(order, rows).with_preserve_partitioning(true));
-        Ok(Arc::new(PointInTimeExec::new((asked, rows), answering, key, Some(CHUNK))))
+        Ok(Arc::new(PointInTimeExec::new((asked, rows), answering, key, Some(chunk))))
     }
 
     fn derive(&self, derive: &Derive, state: &mut State<'_>) -> Result<(), OfflineError> {
