@@ -1,5 +1,7 @@
 //! Features as of many moments: equal to a naive join, blind to what was not yet known, the same bits as online.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
 mod workspace;
 
 use std::sync::Arc;
