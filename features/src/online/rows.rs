@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::online::base::PackedRows;
 use crate::time::Timestamp;
 use crate::value::{Missing, Value, ValueType};
-use crate::view::{ColumnarRows, Rows};
+use crate::view::Rows;
 
 /// A row that was pushed and is held in memory, shared by the tables of its source.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,7 +40,7 @@ pub struct Added {
 #[derive(Debug, Clone, Copy)]
 pub enum EntityRows<'a> {
     /// Nothing was pushed for it since the base was built.
-    Base(ColumnarRows<'a>),
+    Base(PackedRows<'a>),
     /// Something was.
     Merged(MergedRows<'a>),
 }
@@ -47,7 +48,7 @@ pub enum EntityRows<'a> {
 /// The base's rows of one entity with the pushed ones between them, in canonical order.
 #[derive(Debug, Clone, Copy)]
 pub struct MergedRows<'a> {
-    base: ColumnarRows<'a>,
+    base: PackedRows<'a>,
     base_len: usize,
     added: &'a [Added],
     /// Rows before this one are the base's, numbered alike.
@@ -63,7 +64,7 @@ enum Place<'a> {
 impl<'a> MergedRows<'a> {
     /// Lays `added`, in canonical order, over `base`.
     #[must_use]
-    pub fn new(base: ColumnarRows<'a>, added: &'a [Added]) -> Self {
+    pub fn new(base: PackedRows<'a>, added: &'a [Added]) -> Self {
         let base_len = base.len();
         let untouched = added.first().map_or(base_len, |first| first.before);
         Self { base, base_len, added, untouched }

@@ -1,4 +1,4 @@
-//! Rows held as columns: what the online base and the offline engine give to the kernel.
+//! One column of rows as Arrow brings it, typed as its source declares it.
 
 use std::sync::Arc;
 
@@ -11,7 +11,6 @@ use arrow_schema::{DataType, TimeUnit};
 use crate::error::FeatureError;
 use crate::time::Timestamp;
 use crate::value::{Missing, Value, ValueType};
-use crate::view::rows::Rows;
 
 /// Marks a null in the codes of a [`Column::Coded`].
 pub const NO_WORD: u32 = u32::MAX;
@@ -105,7 +104,7 @@ impl Column {
         value.unwrap_or(Value::Missing(Missing::NullAtSource))
     }
 
-    /// See [`Rows::number`].
+    /// The value of a number column (Int or Float).
     #[inline]
     #[must_use]
     pub fn number(&self, row: usize) -> Option<f64> {
@@ -119,7 +118,7 @@ impl Column {
         }
     }
 
-    /// See [`Rows::whole`].
+    /// The value of an Int column, of a Time column in microseconds, or of a Bool column as 0 or 1.
     #[inline]
     #[must_use]
     pub fn whole(&self, row: usize) -> Option<i64> {
@@ -133,7 +132,7 @@ impl Column {
         }
     }
 
-    /// See [`Rows::text`].
+    /// The value of a Text column.
     #[inline]
     #[must_use]
     pub fn text(&self, row: usize) -> Option<&str> {
@@ -186,87 +185,5 @@ fn is_text(found: &DataType) -> bool {
     match found {
         DataType::Dictionary(_, values) => is_text(values),
         _ => matches!(found, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null),
-    }
-}
-
-/// Columns of many entities' rows, each entity's rows standing together in canonical order.
-#[derive(Debug, Clone, Default)]
-pub struct Columns {
-    /// When each row happened, microseconds.
-    pub event_time: ScalarBuffer<i64>,
-    /// When each row became known, microseconds.
-    pub available: ScalarBuffer<i64>,
-    /// The columns by their position in the source's layout; none where a column is not needed.
-    pub columns: Vec<Option<Column>>,
-}
-
-impl Columns {
-    /// The rows from `start` up to but not including `end`.
-    #[must_use]
-    pub fn rows(&self, start: usize, end: usize) -> ColumnarRows<'_> {
-        ColumnarRows {
-            event_time: &self.event_time[start..end],
-            available: &self.available[start..end],
-            columns: &self.columns,
-            start,
-        }
-    }
-}
-
-/// One entity's rows inside [`Columns`].
-#[derive(Debug, Clone, Copy)]
-pub struct ColumnarRows<'a> {
-    event_time: &'a [i64],
-    available: &'a [i64],
-    columns: &'a [Option<Column>],
-    start: usize,
-}
-
-impl ColumnarRows<'_> {
-    #[inline]
-    fn column(&self, column: usize) -> Option<&Column> {
-        self.columns.get(column).and_then(Option::as_ref)
-    }
-}
-
-impl Rows for ColumnarRows<'_> {
-    #[inline]
-    fn len(&self) -> usize {
-        self.event_time.len()
-    }
-
-    #[inline]
-    fn event_time(&self, row: usize) -> Timestamp {
-        Timestamp(self.event_time[row])
-    }
-
-    #[inline]
-    fn available(&self, row: usize) -> Timestamp {
-        Timestamp(self.available[row])
-    }
-
-    #[inline]
-    fn value(&self, row: usize, column: usize) -> Value {
-        self.column(column).map_or(Value::Missing(Missing::NullAtSource), |c| c.value(self.start + row))
-    }
-
-    #[inline]
-    fn number(&self, row: usize, column: usize) -> Option<f64> {
-        self.column(column)?.number(self.start + row)
-    }
-
-    #[inline]
-    fn whole(&self, row: usize, column: usize) -> Option<i64> {
-        self.column(column)?.whole(self.start + row)
-    }
-
-    #[inline]
-    fn text(&self, row: usize, column: usize) -> Option<&str> {
-        self.column(column)?.text(self.start + row)
-    }
-
-    #[inline]
-    fn is_null(&self, row: usize, column: usize) -> bool {
-        self.column(column).is_none_or(|c| c.is_null(self.start + row))
     }
 }

@@ -1,8 +1,7 @@
 //! How features come from rows: one kernel, called row by row for a live request and column by column for a
 //! training set.
 //!
-//! [`Rows`] is what the kernel reads; [`ColumnarRows`] is its columnar form, shared by the online base and the
-//! offline engine. [`latest`] and [`window`] compute, [`layout`] says which columns of which source are
+//! [`Rows`] is what the kernel reads. [`latest`] and [`window`] compute, [`layout`] says which columns of which source are
 //! needed, and a [`FeaturePlan`] strings the steps together for a list of features.
 
 pub mod columns;
@@ -17,7 +16,7 @@ pub mod rows;
 pub(crate) mod tests;
 pub mod window;
 
-pub use columns::{Column, ColumnarRows, Columns};
+pub use columns::Column;
 pub use layout::{Layout, SourceLayout, TableId, TableLayout};
 pub use plan::{FeaturePlan, Gather, Step};
 pub use read::{Read, RequestFields, Scratch};

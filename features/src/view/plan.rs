@@ -30,6 +30,8 @@ pub struct FeaturePlan {
     request_fields: Vec<(LocalName, usize)>,
     slots: IndexMap<(usize, ViewName, LocalName), ValueType>,
     outputs: Vec<usize>,
+    /// No slot is asked for twice.
+    outputs_once: bool,
     layout_digest: String,
 }
 
@@ -210,6 +212,11 @@ impl FeaturePlan {
     #[must_use]
     pub fn outputs(&self) -> &[usize] {
         &self.outputs
+    }
+
+    /// True when no feature was asked for twice, so that values can be moved out of their slots.
+    pub(crate) const fn outputs_once(&self) -> bool {
+        self.outputs_once
     }
 
     /// The slot of any feature or request field that the plan computes on the way, named as the entity asked
@@ -423,7 +430,9 @@ impl<'a> Compiler<'a> {
                 }
             });
         }
+        let distinct: std::collections::BTreeSet<usize> = outputs.iter().copied().collect();
         Ok(FeaturePlan {
+            outputs_once: distinct.len() == outputs.len(),
             entity: self.holders[0].entity.clone(),
             holders: self.holders,
             steps,

@@ -85,7 +85,14 @@ impl FeaturePlan {
     ) -> Result<(), OnlineError> {
         self.fill(store, read, scratch)?;
         out.clear();
-        out.extend(self.outputs().iter().map(|slot| scratch.slots[*slot].clone()));
+        if self.outputs_once() {
+            let take = |slot: &usize| {
+                std::mem::replace(&mut scratch.slots[*slot], Value::Missing(Missing::NeverSeen))
+            };
+            out.extend(self.outputs().iter().map(take));
+        } else {
+            out.extend(self.outputs().iter().map(|slot| scratch.slots[*slot].clone()));
+        }
         Ok(())
     }
 
@@ -153,12 +160,6 @@ impl FeaturePlan {
 }
 
 impl Scratch {
-    /// Every slot's value after a read, by the plan's slot numbers.
-    #[must_use]
-    pub fn slots(&self) -> &[Value] {
-        &self.slots
-    }
-
     fn start(&mut self, plan: &FeaturePlan) {
         self.slots.clear();
         self.slots.resize(plan.slots(), Value::Missing(Missing::NeverSeen));

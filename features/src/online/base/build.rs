@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BooleanArray, RecordBatch, StringArray};
-use arrow_buffer::{NullBuffer, ScalarBuffer};
+use arrow_buffer::ScalarBuffer;
 use indexmap::IndexMap;
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
@@ -13,11 +13,12 @@ use crate::definition::Project;
 use crate::error::FeatureError;
 use crate::ids::{ColumnName, SourceName};
 use crate::online::base::keys::KeyIndex;
+use crate::online::base::packed::{PackedTable, Sorted, Source};
 use crate::online::base::{Base, BaseTable};
 use crate::online::log::Position;
 use crate::time::Timestamp;
 use crate::value::{Missing, Value, ValueType};
-use crate::view::columns::{Column, Columns, NO_WORD};
+use crate::view::columns::{Column, NO_WORD};
 use crate::view::key::{is_key, key_text};
 use crate::view::{Layout, SourceLayout, TableId, TableLayout};
 
@@ -183,28 +184,19 @@ impl<'a> Loaded<'a> {
             let row = row as usize;
             (self.event_time[row], self.available[row], self.arrival[row])
         });
-        let mut columns = vec![None; self.source.width()];
-        let gathered: Vec<(usize, Column)> = table
+        let columns = table
             .needed
             .par_iter()
             .filter_map(|number| Some((*number, self.columns[*number].as_ref()?)))
             .map(|(number, column)| Ok((number, gather(column, &order)?)))
             .collect::<Result<_, FeatureError>>()?;
-        for (number, column) in gathered {
-            columns[number] = Some(column);
-        }
-        let pick = |values: &ScalarBuffer<i64>| -> ScalarBuffer<i64> {
-            order.iter().map(|row| values[*row as usize]).collect::<Vec<i64>>().into()
-        };
-        let event_time = pick(&self.event_time);
-        let available = pick(&self.available);
-        // One buffer serves for both when nothing came late.
-        let available = if available[..] == event_time[..] { event_time.clone() } else { available };
+        let sorted =
+            Sorted { order: &order, event_time: &self.event_time, available: &self.available, columns };
         Ok(BaseTable {
             keys: KeyIndex::build(&keyed.keys)?,
             starts: starts.into(),
-            arrival: pick(&self.arrival),
-            columns: Columns { event_time, available, columns },
+            arrival: order.iter().map(|row| self.arrival[*row as usize]).collect(),
+            packed: PackedTable::pack(&sorted, self.source.width()),
         })
     }
 }
@@ -288,27 +280,16 @@ fn as_keys(column: &Column) -> Cow<'_, Column> {
     }
 }
 
-/// The rows of `column` in the order of `rows`; text becomes coded.
-fn gather(column: &Column, rows: &[u32]) -> Result<Column, FeatureError> {
-    let at = |row: &u32| *row as usize;
-    let nulls = |nulls: &Option<NullBuffer>| {
-        let picked =
-            nulls.as_ref().map(|n| rows.iter().map(|row| n.is_valid(at(row))).collect::<NullBuffer>());
-        picked.filter(|picked| picked.null_count() > 0)
-    };
-    Ok(match column {
-        Column::Bool(values, n) => {
-            Column::Bool(rows.iter().map(|row| values.value(at(row))).collect(), nulls(n))
-        }
-        Column::Int(values, n) => Column::Int(rows.iter().map(|row| values[at(row)]).collect(), nulls(n)),
-        Column::Time(values, n) => Column::Time(rows.iter().map(|row| values[at(row)]).collect(), nulls(n)),
-        Column::Float(values, n) => Column::Float(rows.iter().map(|row| values[at(row)]).collect(), nulls(n)),
-        Column::Text(_) | Column::Coded(..) => code(column, rows)?,
-    })
+/// The column as it is packed; text becomes coded.
+fn gather<'a>(column: &'a Column, rows: &[u32]) -> Result<Source<'a>, FeatureError> {
+    match column {
+        Column::Text(_) | Column::Coded(..) => code(column, rows),
+        _ => Ok(Source::Unsorted(column)),
+    }
 }
 
 /// Words are numbered in the order in which the sorted rows meet them.
-fn code(column: &Column, rows: &[u32]) -> Result<Column, FeatureError> {
+fn code<'a>(column: &Column, rows: &[u32]) -> Result<Source<'a>, FeatureError> {
     let mut met: FxHashMap<&str, u32> = FxHashMap::default();
     let mut words: Vec<Arc<str>> = Vec::new();
     let mut codes = Vec::with_capacity(rows.len());
@@ -325,7 +306,7 @@ fn code(column: &Column, rows: &[u32]) -> Result<Column, FeatureError> {
     if words.iter().map(|word| word.len() as u64).sum::<u64>() > u64::from(u32::MAX) {
         return Err(FeatureError::Shape("the distinct texts of one column take more than 4 GiB".to_owned()));
     }
-    Ok(Column::Coded(codes.into(), words.into()))
+    Ok(Source::Coded(codes, words.into()))
 }
 
 fn typed(batch: &RecordBatch, name: &str, value_type: ValueType) -> Result<Column, FeatureError> {

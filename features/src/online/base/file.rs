@@ -13,15 +13,15 @@ use std::io::{BufWriter, Read, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_buffer::{ArrowNativeType, BooleanBuffer, Buffer, MutableBuffer, NullBuffer, ScalarBuffer};
+use arrow_buffer::{ArrowNativeType, Buffer, MutableBuffer, ScalarBuffer};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::online::base::keys::KeyIndex;
+use crate::online::base::packed::{Kind, PackedColumn, PackedTable, Place};
 use crate::online::base::{Base, BaseTable};
 use crate::online::error::OnlineError;
 use crate::online::log::Position;
-use crate::view::columns::{Column, Columns};
 use crate::view::{Layout, SourceLayout};
 
 const MAGIC: &[u8; 8] = b"SCOREBAS";
@@ -42,31 +42,21 @@ struct TableHeader {
     key_ends: Section,
     key_slots: Section,
     starts: Section,
-    event_time: Section,
-    /// None when it equals the event time in every row.
-    available: Option<Section>,
     arrival: Section,
+    /// Words per row.
+    width: usize,
+    /// Word of the availability time.
+    available: usize,
+    rows: Section,
     columns: Vec<ColumnHeader>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 struct ColumnHeader {
     number: usize,
-    kind: Kind,
-    values: Section,
-    nulls: Option<Section>,
-    /// The words' bytes, and where each ends.
+    place: Place,
+    /// The words' bytes, and where each ends; of a text column only.
     words: Option<(Section, Section)>,
-}
-
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Kind {
-    Bool,
-    Int,
-    Float,
-    Time,
-    Coded,
 }
 
 /// Bytes at an offset from the end of the header, rounded up to [`ALIGN`].
@@ -145,44 +135,27 @@ impl Sections {
         self.push(values.inner().clone())
     }
 
-    fn bits(&mut self, bits: &BooleanBuffer) -> Section {
-        self.push(bits.sliced())
-    }
-
     fn table(&mut self, table: &BaseTable) -> TableHeader {
-        let Columns { event_time, available, columns } = &table.columns;
-        let late = available[..] != event_time[..];
+        let PackedTable { width, available, words, columns } = &table.packed;
         let columns = columns.iter().enumerate();
-        let columns: Vec<(usize, &Column)> =
+        let columns: Vec<(usize, &PackedColumn)> =
             columns.filter_map(|(number, column)| Some((number, column.as_ref()?))).collect();
         TableHeader {
             key_text: self.push(table.keys.text.clone()),
             key_ends: self.array(&table.keys.ends),
             key_slots: self.array(&table.keys.slots),
             starts: self.array(&table.starts),
-            event_time: self.array(event_time),
-            available: late.then(|| self.array(available)),
             arrival: self.array(&table.arrival),
+            width: *width,
+            available: *available,
+            rows: self.array(words),
             columns: columns.into_iter().map(|(number, column)| self.column(number, column)).collect(),
         }
     }
 
-    fn column(&mut self, number: usize, column: &Column) -> ColumnHeader {
-        let (kind, values, nulls) = match column {
-            Column::Bool(values, nulls) => (Kind::Bool, self.bits(values), nulls.as_ref()),
-            Column::Int(values, nulls) => (Kind::Int, self.array(values), nulls.as_ref()),
-            Column::Float(values, nulls) => (Kind::Float, self.array(values), nulls.as_ref()),
-            Column::Time(values, nulls) => (Kind::Time, self.array(values), nulls.as_ref()),
-            Column::Coded(codes, _) => (Kind::Coded, self.array(codes), None),
-            // The builder codes all text; an empty one keeps the file readable should that change.
-            Column::Text(_) => (Kind::Coded, self.push(Buffer::default()), None),
-        };
-        let nulls = nulls.map(|nulls| self.bits(nulls.inner()));
-        let words = match column {
-            Column::Coded(_, words) => Some(self.words(words)),
-            _ => None,
-        };
-        ColumnHeader { number, kind, values, nulls, words }
+    fn column(&mut self, number: usize, column: &PackedColumn) -> ColumnHeader {
+        let words = (column.place.kind == Kind::Word).then(|| self.words(&column.words));
+        ColumnHeader { number, place: column.place, words }
     }
 
     fn words(&mut self, words: &[Arc<str>]) -> (Section, Section) {
@@ -262,35 +235,28 @@ impl Loader<'_> {
         fits.then(|| ScalarBuffer::new(bytes, 0, found))
     }
 
-    fn bits(&self, section: Section, len: usize) -> Option<BooleanBuffer> {
-        let bytes = self.bytes(section)?;
-        (bytes.len() >= len.div_ceil(8)).then(|| BooleanBuffer::new(bytes, 0, len))
-    }
-
     fn table(&self, header: &TableHeader, source: &SourceLayout) -> Option<BaseTable> {
         let arrival: ScalarBuffer<i64> = self.array(header.arrival, None)?;
-        let rows = Some(arrival.len());
-        let event_time: ScalarBuffer<i64> = self.array(header.event_time, rows)?;
-        let available = match header.available {
-            Some(section) => self.array(section, rows)?,
-            None => event_time.clone(),
-        };
+        let rows = arrival.len();
+        let width = header.width;
+        let words: ScalarBuffer<u64> = self.array(header.rows, Some(rows.checked_mul(width)?))?;
         let keys = self.keys(header)?;
         let starts: ScalarBuffer<u32> = self.array(header.starts, Some(keys.len() + 1))?;
         let sound = starts.first() == Some(&0)
             && starts.is_sorted()
-            && starts.last().map(|end| *end as usize) == rows;
-        let loaded: Vec<(usize, Column)> = header
+            && starts.last().map(|end| *end as usize) == Some(rows)
+            && (rows == 0 || header.available < width);
+        let loaded: Vec<(usize, PackedColumn)> = header
             .columns
             .par_iter()
-            .map(|column| Some((column.number, self.column(column, arrival.len())?)))
+            .map(|column| Some((column.number, self.column(column, width)?)))
             .collect::<Option<_>>()?;
         let mut columns = vec![None; source.width()];
         for (number, column) in loaded {
             *columns.get_mut(number)? = Some(column);
         }
-        let columns = Columns { event_time, available, columns };
-        sound.then_some(BaseTable { keys, starts, arrival, columns })
+        let packed = PackedTable { width, available: header.available, words, columns };
+        sound.then_some(BaseTable { keys, starts, arrival, packed })
     }
 
     fn keys(&self, header: &TableHeader) -> Option<KeyIndex> {
@@ -306,18 +272,14 @@ impl Loader<'_> {
         sound.then_some(KeyIndex { text, ends, slots })
     }
 
-    fn column(&self, header: &ColumnHeader, rows: usize) -> Option<Column> {
-        let nulls = match header.nulls {
-            Some(section) => Some(NullBuffer::new(self.bits(section, rows)?)),
-            None => None,
+    fn column(&self, header: &ColumnHeader, width: usize) -> Option<PackedColumn> {
+        let Place { bit, null, .. } = header.place;
+        let inside = (bit.max(null.unwrap_or(0)) as usize) < width * 64;
+        let words = match header.words {
+            Some(sections) => self.words(sections)?,
+            None => Arc::default(),
         };
-        Some(match header.kind {
-            Kind::Bool => Column::Bool(self.bits(header.values, rows)?, nulls),
-            Kind::Int => Column::Int(self.array(header.values, Some(rows))?, nulls),
-            Kind::Float => Column::Float(self.array(header.values, Some(rows))?, nulls),
-            Kind::Time => Column::Time(self.array(header.values, Some(rows))?, nulls),
-            Kind::Coded => Column::Coded(self.array(header.values, Some(rows))?, self.words(header.words?)?),
-        })
+        inside.then_some(PackedColumn { place: header.place, words })
     }
 
     fn words(&self, (text, ends): (Section, Section)) -> Option<Arc<[Arc<str>]>> {

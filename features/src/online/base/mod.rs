@@ -1,7 +1,7 @@
 //! The base: everything history knows, laid out for reading one entity at a time.
 //!
-//! For each table of the layout, rows stand sorted by key and, within a key, in canonical order, as columns;
-//! only columns that features read are kept. **All** rows of an entity are kept, so that a question about
+//! For each table of the layout, rows stand sorted by key and, within a key, in canonical order, each
+//! [`packed`] into a few words; only columns that features read are kept. **All** rows of an entity are kept, so that a question about
 //! any past moment is answered exactly; what bounds the size is the sources' own retention.
 //!
 //! A base is built from history by a [`BaseBuilder`], saved as one file and never changed.
@@ -9,15 +9,18 @@
 mod build;
 mod file;
 mod keys;
+mod packed;
 
 use arrow_buffer::ScalarBuffer;
 
 pub use build::{ARRIVAL, AVAILABLE_TIME, BaseBuilder, EVENT_TIME};
 pub(crate) use file::sync_folder;
+pub use packed::PackedRows;
 
 use crate::online::base::keys::KeyIndex;
+use crate::online::base::packed::PackedTable;
 use crate::online::log::Position;
-use crate::view::{ColumnarRows, Columns, Layout, TableId};
+use crate::view::{Layout, Rows, TableId};
 
 /// The rows of all sources that features read, as of one moment in the log.
 #[derive(Debug, Clone)]
@@ -35,7 +38,7 @@ pub struct BaseTable {
     /// Rows of key `i` are `starts[i]..starts[i + 1]`.
     starts: ScalarBuffer<u32>,
     arrival: ScalarBuffer<i64>,
-    columns: Columns,
+    packed: PackedTable,
 }
 
 impl Base {
@@ -96,9 +99,9 @@ impl BaseTable {
 
     /// The rows of `key`; none for a key it does not hold.
     #[must_use]
-    pub fn rows(&self, key: &str) -> ColumnarRows<'_> {
+    pub fn rows(&self, key: &str) -> PackedRows<'_> {
         let (start, end) = self.range(key);
-        self.columns.rows(start, end)
+        self.packed.rows(start, end)
     }
 
     fn range(&self, key: &str) -> (usize, usize) {
@@ -112,19 +115,19 @@ impl BaseTable {
     /// How many rows of `key` come before a row of this (event time, availability time, arrival).
     pub(crate) fn before(&self, key: &str, order: (i64, i64, i64)) -> usize {
         let (start, end) = self.range(key);
-        let earlier = |row: &usize| {
-            (self.columns.event_time[*row], self.columns.available[*row], self.arrival[*row]) < order
-        };
-        let (mut low, mut high) = (start, end);
+        let rows = self.packed.rows(start, end);
+        let earlier =
+            |row: usize| (rows.event_time(row).0, rows.available(row).0, self.arrival[start + row]) < order;
+        let (mut low, mut high) = (0, rows.len());
         while low < high {
             let middle = low.midpoint(high);
-            if earlier(&middle) {
+            if earlier(middle) {
                 low = middle + 1;
             } else {
                 high = middle;
             }
         }
-        low - start
+        low
     }
 
     /// Up to `limit` keys after `after`, ascending by bytes.
@@ -134,17 +137,6 @@ impl BaseTable {
     }
 
     fn bytes(&self) -> usize {
-        use crate::view::Column;
-        let column = |column: &Column| match column {
-            Column::Bool(values, _) => values.len() / 8,
-            Column::Int(values, _) | Column::Time(values, _) => values.len() * 8,
-            Column::Float(values, _) => values.len() * 8,
-            Column::Coded(codes, words) => {
-                codes.len() * 4 + words.iter().map(|word| word.len() + 40).sum::<usize>()
-            }
-            Column::Text(values) => values.value_data().len() + std::mem::size_of_val(values.value_offsets()),
-        };
-        let columns: usize = self.columns.columns.iter().flatten().map(column).sum();
-        self.keys.bytes() + self.starts.len() * 4 + self.arrival.len() * 24 + columns
+        self.keys.bytes() + self.starts.len() * 4 + self.arrival.len() * 8 + self.packed.bytes()
     }
 }

@@ -43,6 +43,9 @@ fn a_log_cut_at_any_byte_holds_every_append_that_was_whole() {
         let appends = lengths.iter().filter(|length| **length <= cut as u64).count() - 1;
         assert_eq!(count(&store), appends * (appends + 1) / 2, "cut at {cut}");
         assert!(store.status().cut_off_bytes <= cut as u64 - lengths[appends]);
+        if cut % 9 != 0 {
+            continue;
+        }
         store.append(&source("event"), vec![row(99)]).unwrap();
         drop(store);
         assert_eq!(count(&open(&project, empty(&project), folder.path())), appends * (appends + 1) / 2 + 1);
