@@ -1,7 +1,7 @@
 //! Durable appends per second and time to restart: the plain log of the online store against fjall and redb.
 //!
 //! ```text
-//! cargo run --release -p scorehouse-bench --features engines --example online_log [folder]
+//! cargo run -p scorehouse-bench --features engines --example online_log [folder]
 //! ```
 //!
 //! Every append waits for the disk. A row is one event of about 100 bytes. The plain log is measured whole, as
