@@ -1,5 +1,7 @@
 //! Events in JSON become rows, or say what is wrong with them.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
 use scorehouse_features::definition::Project;
 use scorehouse_features::source::event::EventReader;
 use scorehouse_features::source::{Outcome, RejectReason, TypedRow};
