@@ -128,7 +128,7 @@ pub struct UpsellSpec {
     pub item: ColumnName,
     /// Weight of one row; none: 1.
     pub weight: Option<Expression>,
-    /// Time after which a row counts half; none: no decay.
+    /// Time after which a row counts half; none: training finds one on held-back rows.
     pub half_life: Option<Span>,
     /// Column that groups rows into one basket (an invoice), for item-to-item.
     pub basket: Option<ColumnName>,
@@ -199,7 +199,7 @@ pub struct InteractionsSpec {
     pub time: Option<String>,
     /// Weight column, if there is one.
     pub weight: Option<String>,
-    /// Time after which a row counts half.
+    /// Time after which a row counts half; none: training finds one on held-back rows.
     pub half_life: Option<Span>,
     /// True when items a user already has may be suggested again.
     pub repeat: bool,

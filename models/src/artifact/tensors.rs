@@ -71,6 +71,7 @@ impl Tensors {
         put_u64, u64, u64, U64, 8;
         put_i64, i64, i64, I64, 8;
         put_u32, u32, u32, U32, 4;
+        put_u16, u16, u16, U16, 2;
         put_u8, u8, u8, U8, 1;
     }
 

@@ -4,6 +4,7 @@ use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayViewMut2};
 use serde::{Deserialize, Serialize};
 
+use super::halves::{Halves, dot, widen};
 use super::profile::Evidence;
 use crate::error::ModelError;
 
@@ -32,9 +33,9 @@ pub struct Factors {
     pub(super) width: usize,
     pub(super) fold: Fold,
     /// What an item of the past adds to the vector; empty when it is the same as `output`.
-    pub(super) input: Vec<f32>,
+    pub(super) input: Halves,
     /// What an item's score is the product with.
-    pub(super) output: Vec<f32>,
+    pub(super) output: Halves,
     /// `outputᵀ output`, for [`Fold::Ridge`]; empty otherwise.
     pub(super) gram: Vec<f32>,
 }
@@ -48,20 +49,23 @@ pub(super) struct Folded {
 }
 
 impl Factors {
-    /// Takes over vectors of `width` numbers for each of `items` items; `input` may be empty, then it is
-    /// `output`.
+    /// Takes over vectors of `width` numbers for each of `items` items, rounded to sixteen bits; `input` may be
+    /// empty, then it is `output`.
     ///
     /// # Errors
-    /// [`ModelError::Invalid`] when lengths do not fit, a number is not finite, or a ridge has a
+    /// [`ModelError::Invalid`] when lengths do not fit, a number is not finite or too large, or a ridge has a
     /// regularisation that is not positive.
     pub fn new(
         items: usize,
         width: usize,
         fold: Fold,
-        input: Vec<f32>,
-        output: Vec<f32>,
+        input: &[f32],
+        output: &[f32],
     ) -> Result<Self, ModelError> {
-        let gram = if matches!(fold, Fold::Ridge { .. }) { self_product(&output, width) } else { Vec::new() };
+        let (input, output) = (Halves::of(input), Halves::of(output));
+        // Of the rounded vectors, so that a ridge solves for the very model that scores.
+        let ridge = matches!(fold, Fold::Ridge { .. });
+        let gram = if ridge { self_product(&output.wide(), width) } else { Vec::new() };
         Self { width, fold, input, output, gram }.checked(items)
     }
 
@@ -74,7 +78,7 @@ impl Factors {
         if width == 0 || output.len() != size || !(input.is_empty() || input.len() == size) {
             return bad("lengths differ");
         }
-        if input.iter().chain(output).chain(gram).any(|v| !v.is_finite()) {
+        if !input.finite() || !output.finite() || gram.iter().any(|v| !v.is_finite()) {
             return bad("a number is not finite");
         }
         let mut gram_size = 0;
@@ -91,8 +95,9 @@ impl Factors {
         Ok(self)
     }
 
-    fn input_of(&self, item: u32) -> &[f32] {
-        row(if self.input.is_empty() { &self.output } else { &self.input }, item, self.width)
+    fn input_of(&self, item: u32) -> &[u16] {
+        let vectors = if self.input.is_empty() { &self.output } else { &self.input };
+        vectors.row(item as usize, self.width)
     }
 
     fn items(&self) -> usize {
@@ -104,7 +109,7 @@ impl Factors {
         let mut vector = vec![0.0f32; self.width];
         for evidence in profile {
             for (sum, v) in vector.iter_mut().zip(self.input_of(evidence.item)) {
-                *sum += evidence.strength * v;
+                *sum += evidence.strength * widen(*v);
             }
         }
         let Fold::Ridge { unobserved, regularisation, exponent } = self.fold else {
@@ -122,11 +127,11 @@ impl Factors {
         let width = self.width;
         let mut system: Vec<f64> = self.gram.iter().map(|g| unobserved * f64::from(*g)).collect();
         for evidence in profile {
-            let v = self.input_of(evidence.item);
+            let v: Vec<f64> = self.input_of(evidence.item).iter().map(|v| f64::from(widen(*v))).collect();
             for (row, a) in v.iter().enumerate() {
-                let scaled = f64::from(evidence.strength * a);
-                for (sum, b) in system[row * width..=row * width + row].iter_mut().zip(v) {
-                    *sum += scaled * f64::from(*b);
+                let scaled = f64::from(evidence.strength) * a;
+                for (sum, b) in system[row * width..=row * width + row].iter_mut().zip(&v) {
+                    *sum += scaled * b;
                 }
             }
         }
@@ -139,7 +144,7 @@ impl Factors {
 
     /// Adds the scores of all items to `scores`.
     pub(super) fn score(&self, folded: &Folded, scores: &mut [f32]) {
-        for (score, vector) in scores.iter_mut().zip(self.output.chunks_exact(self.width)) {
+        for (score, vector) in scores.iter_mut().zip(self.output.0.chunks_exact(self.width)) {
             *score += dot(&folded.vector, vector);
         }
     }
@@ -147,8 +152,9 @@ impl Factors {
     /// Adds the scores that each profile gives to all items to its row of `scores`, by one matrix product.
     pub(super) fn score_all(&self, profiles: &[&[Evidence]], scores: &mut [f32]) {
         let vectors: Vec<f32> = profiles.iter().flat_map(|profile| self.fold(profile).vector).collect();
+        let output = self.output.wide();
         let vectors = ArrayView2::from_shape((profiles.len(), self.width), &vectors);
-        let output = ArrayView2::from_shape((self.items(), self.width), &self.output);
+        let output = ArrayView2::from_shape((self.items(), self.width), &output);
         let scores = ArrayViewMut2::from_shape((profiles.len(), self.items()), scores);
         // The lengths were checked when the factors were made, and callers bring one row per profile.
         if let (Ok(vectors), Ok(output), Ok(mut scores)) = (vectors, output, scores) {
@@ -158,34 +164,14 @@ impl Factors {
 
     /// What each item of `profile` adds to the score of `target`.
     pub(super) fn contributions(&self, folded: &Folded, profile: &[Evidence], target: u32) -> Vec<f32> {
-        let towards = row(&self.output, target, self.width);
+        let towards = self.output.row(target as usize, self.width).iter().map(|v| widen(*v));
         let towards: Vec<f32> = if folded.cholesky.is_empty() {
-            towards.to_vec()
+            towards.collect()
         } else {
-            let right = towards.iter().map(|v| f64::from(*v)).collect();
-            solve(&folded.cholesky, right).into_iter().map(|v| v as f32).collect()
+            solve(&folded.cholesky, towards.map(f64::from).collect()).into_iter().map(|v| v as f32).collect()
         };
         profile.iter().map(|e| e.strength * dot(&towards, self.input_of(e.item))).collect()
     }
-}
-
-fn row(matrix: &[f32], number: u32, width: usize) -> &[f32] {
-    &matrix[number as usize * width..(number as usize + 1) * width]
-}
-
-/// The product of two vectors of one length, in sixteen running sums that the compiler keeps in registers.
-#[must_use]
-pub fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut sums = [0.0f32; 16];
-    let (a_whole, a_rest) = a.as_chunks::<16>();
-    let (b_whole, b_rest) = b.as_chunks::<16>();
-    for (a, b) in a_whole.iter().zip(b_whole) {
-        for lane in 0..16 {
-            sums[lane] += a[lane] * b[lane];
-        }
-    }
-    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
-    sums.iter().sum::<f32>() + rest
 }
 
 /// `matrixᵀ matrix` of a matrix with rows of `width` numbers, summed in double precision in row order.
@@ -266,7 +252,7 @@ mod tests {
     #[test]
     fn contributions_of_a_ridge_add_up_to_its_scores() {
         let fold = Fold::Ridge { unobserved: 0.1, regularisation: 0.05, exponent: 0.5 };
-        let factors = Factors::new(30, 20, fold, Vec::new(), vectors(30, 20)).unwrap();
+        let factors = Factors::new(30, 20, fold, &[], &vectors(30, 20)).unwrap();
         let profile: Vec<Evidence> =
             [1, 7, 22].iter().map(|i| Evidence { item: *i, strength: 0.3 + *i as f32 / 30.0 }).collect();
         let folded = factors.fold(&profile);
@@ -299,11 +285,11 @@ mod tests {
 
     #[test]
     fn factors_that_do_not_fit_are_refused() {
-        assert!(Factors::new(3, 2, Fold::Sum, Vec::new(), vec![0.0; 5]).is_err());
-        assert!(Factors::new(3, 2, Fold::Sum, vec![0.0; 5], vec![0.0; 6]).is_err());
-        assert!(Factors::new(3, 0, Fold::Sum, Vec::new(), Vec::new()).is_err());
-        assert!(Factors::new(1, 2, Fold::Sum, Vec::new(), vec![0.0, f32::NAN]).is_err());
+        assert!(Factors::new(3, 2, Fold::Sum, &[], &[0.0; 5]).is_err());
+        assert!(Factors::new(3, 2, Fold::Sum, &[0.0; 5], &[0.0; 6]).is_err());
+        assert!(Factors::new(3, 0, Fold::Sum, &[], &[]).is_err());
+        assert!(Factors::new(1, 2, Fold::Sum, &[], &[0.0, f32::NAN]).is_err());
         let fold = Fold::Ridge { unobserved: 0.1, regularisation: 0.0, exponent: 0.5 };
-        assert!(Factors::new(1, 2, fold, Vec::new(), vec![0.0, 1.0]).is_err());
+        assert!(Factors::new(1, 2, fold, &[], &[0.0, 1.0]).is_err());
     }
 }

@@ -8,6 +8,7 @@
 mod answer;
 mod blend;
 mod factors;
+mod halves;
 mod histories;
 mod names;
 mod neighbours;
@@ -19,7 +20,7 @@ mod sections;
 
 pub use answer::{Recommender, Scratch};
 pub use blend::{Component, Learnt, Reads, root_mean_square};
-pub use factors::{Factors, Fold, dot};
+pub use factors::{Factors, Fold};
 pub use histories::Histories;
 pub use names::Names;
 pub use neighbours::Neighbours;

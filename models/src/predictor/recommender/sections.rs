@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::answer::Recommender;
 use super::blend::{Component, Learnt, Reads};
 use super::factors::{Factors, Fold};
+use super::halves::Halves;
 use super::histories::Histories;
 use super::names::Names;
 use super::neighbours::Neighbours;
@@ -149,8 +150,8 @@ fn put_component(tensors: &mut Tensors, at: usize, component: &Component) -> Com
             Shape::Neighbours
         }
         Learnt::Factors(factors) => {
-            tensors.put_f32(&format!("component.{at}.input"), factors.input.iter().copied());
-            tensors.put_f32(&format!("component.{at}.output"), factors.output.iter().copied());
+            tensors.put_u16(&format!("component.{at}.input"), factors.input.0.iter().copied());
+            tensors.put_u16(&format!("component.{at}.output"), factors.output.0.iter().copied());
             tensors.put_f32(&format!("component.{at}.gram"), factors.gram.iter().copied());
             Shape::Factors { width: factors.width, fold: factors.fold }
         }
@@ -179,8 +180,8 @@ fn component(
         Shape::Factors { width, fold } => Learnt::Factors(Factors {
             width,
             fold,
-            input: tensors.f32(&format!("component.{at}.input"))?,
-            output: tensors.f32(&format!("component.{at}.output"))?,
+            input: Halves(tensors.u16(&format!("component.{at}.input"))?),
+            output: Halves(tensors.u16(&format!("component.{at}.output"))?),
             gram: tensors.f32(&format!("component.{at}.gram"))?,
         }),
     };

@@ -33,8 +33,8 @@ fn parts() -> Parts {
     let component =
         |name: &str, weight, reads, learnt| Component { name: name.into(), weight, reads, learnt };
     let ridge = Fold::Ridge { unobserved: 0.1, regularisation: 0.1, exponent: 1.0 };
-    let filter = Factors::new(ITEMS, 8, Fold::Sum, vectors(8, 1), vectors(8, 2)).unwrap();
-    let factors = Factors::new(ITEMS, 6, ridge, Vec::new(), vectors(6, 3)).unwrap();
+    let filter = Factors::new(ITEMS, 8, Fold::Sum, &vectors(8, 1), &vectors(8, 2)).unwrap();
+    let factors = Factors::new(ITEMS, 6, ridge, &[], &vectors(6, 3)).unwrap();
     let past = |item, day| Past { item, weight: 1.0, last: Timestamp(day * DAY) };
     let (ann, bob) = (vec![past(3, 1), past(9, 40), past(20, 80)], vec![past(5, 90)]);
     Parts {
@@ -219,9 +219,13 @@ fn sections_that_do_not_fit_are_refused() {
         // Components may be fewer than there are arrays; anything else must be refused.
         assert_eq!(read.is_ok(), key == "components", "{key}");
     }
-    for (name, numbers) in [("lift", vec![1.0; 39]), ("component.1.output", vec![f32::NAN; ITEMS * 8])] {
+    for name in ["lift", "popularity", "component.1.output"] {
         let mut tensors = whole.tensors("p.arrays").unwrap();
-        tensors.put_f32(name, numbers);
+        match name {
+            "lift" => tensors.put_f32(name, [1.0; 39]),
+            "popularity" => tensors.put_f32(name, [f32::NAN; ITEMS]),
+            _ => tensors.put_u16(name, [0x7f80; ITEMS * 8]),
+        }
         let mut sections = Sections::default();
         sections.put_json("p", &settings).unwrap();
         sections.put_tensors("p.arrays", &tensors).unwrap();

@@ -10,9 +10,9 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Normal};
 use rayon::prelude::*;
 use scorehouse_models::ModelError;
-use scorehouse_models::predictor::recommender::{Factors, Fold, dot};
+use scorehouse_models::predictor::recommender::{Factors, Fold};
 
-use super::linear::{Dense, product};
+use super::linear::{Dense, dot, product};
 use super::sparse::Sparse;
 
 /// How factors are fitted.
@@ -60,7 +60,7 @@ pub fn factors(
         regularisation: settings.regularisation,
         exponent: settings.exponent,
     };
-    Factors::new(matrix.width, settings.width, fold, Vec::new(), items.values)
+    Factors::new(matrix.width, settings.width, fold, &[], &items.values)
 }
 
 /// The weight of unseen pairs for a matrix of this density. Published optima of iALS stand near fifteen

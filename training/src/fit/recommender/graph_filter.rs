@@ -42,7 +42,7 @@ pub fn graph_filter(
     let scaled = |power: f32| -> Vec<f32> {
         (0..items).flat_map(|item| vectors.row(item).iter().map(move |v| v * scale(item, power))).collect()
     };
-    Factors::new(items, width, Fold::Sum, scaled(-0.5), scaled(0.5))
+    Factors::new(items, width, Fold::Sum, &scaled(-0.5), &scaled(0.5))
 }
 
 /// Every number divided by the root mean power of its row and column: R̃ = D_U^-a R D_I^-b, where D holds the

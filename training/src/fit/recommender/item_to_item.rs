@@ -7,8 +7,9 @@
 
 use rayon::prelude::*;
 use scorehouse_models::ModelError;
-use scorehouse_models::predictor::recommender::{Neighbours, dot};
+use scorehouse_models::predictor::recommender::Neighbours;
 
+use super::linear::dot;
 use super::sparse::Sparse;
 
 /// How item-to-item weights are fitted.
@@ -24,6 +25,8 @@ pub struct RidgeSettings {
 
 /// Above this many items, sums over shared rows are built per item instead of all at once (4 n² bytes).
 const ALL_PAIRS_UP_TO: usize = 8000;
+/// Items that one task fits at least, so that its room to work in is worth making.
+const TOGETHER: usize = 64;
 /// A weight smaller than this share of the largest one for the same item is left out.
 const NEGLIGIBLE: f32 = 0.002;
 
@@ -50,8 +53,9 @@ pub fn ridge(
     let problem = Problem { inputs, by_item, targets, squares, ridge, all, settings };
     let columns: Vec<Vec<(u32, f32)>> = (0..items)
         .into_par_iter()
+        .with_min_len(TOGETHER)
         .map_init(
-            || Workspace::new(inputs),
+            || Workspace::new(inputs, problem.all.is_none()),
             |workspace, item| {
                 let column = problem.column(item, workspace);
                 done(1);
@@ -84,11 +88,11 @@ struct Workspace {
 }
 
 impl Workspace {
-    fn new(inputs: &Sparse) -> Self {
+    fn new(inputs: &Sparse, with_members: bool) -> Self {
         Self {
             products: vec![0.0; inputs.width],
             touched: Vec::new(),
-            members: vec![Vec::new(); inputs.height()],
+            members: vec![Vec::new(); if with_members { inputs.height() } else { 0 }],
             visited: Vec::new(),
             gram: Vec::new(),
         }

@@ -82,6 +82,20 @@ pub fn product(rows: &[f32], square: &[f32], width: usize) -> Vec<f32> {
     out
 }
 
+/// The product of two vectors of one length, in sixteen running sums that the compiler keeps in registers.
+#[must_use]
+pub fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut sums = [0.0f32; 16];
+    let (a_whole, a_rest) = a.as_chunks::<16>();
+    let (b_whole, b_rest) = b.as_chunks::<16>();
+    for (a, b) in a_whole.iter().zip(b_whole) {
+        for lane in 0..16 {
+            sums[lane] += a[lane] * b[lane];
+        }
+    }
+    sums.iter().sum::<f32>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f32>()
+}
+
 /// The inverse of the upper Cholesky factor R of a Gram matrix (Y R⁻¹ has orthonormal columns), row by row.
 fn inverse_upper_factor(gram: &mut [f64], width: usize) -> Vec<f32> {
     let largest = (0..width).map(|i| gram[i * width + i]).fold(0.0, f64::max);
