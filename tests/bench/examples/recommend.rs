@@ -60,7 +60,7 @@ fn times(recommender: &Recommender, because: usize) -> Vec<f64> {
             let as_of = Timestamp(HISTORY as i64 * DAY);
             let query = Query { history: Some(&history), because, ..Query::stranger(as_of) };
             let begin = Instant::now();
-            let mut allowed = |item: &str| item.len() % 2 == 0 || item.ends_with('1');
+            let mut allowed = |item: &str| item.len().is_multiple_of(2) || item.ends_with('1');
             let answer = recommender.recommend_with(&query, &mut allowed, 20, &mut scratch);
             let micros = begin.elapsed().as_secs_f64() * 1e6;
             assert!(answer.len() == 20);
