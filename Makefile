@@ -64,7 +64,11 @@ notebooks: python build ## Execute the notebooks against a fresh server
 release: tools ## The fastest binary, in target/release
 	$(CARGO) build --locked --release -p scorehouse
 
-bench: release ## Measure the online store and the window kernel, optimised (serving: tests/bench/serve.sh)
-	$(CARGO) run --locked --release -p scorehouse-bench --example window_kernel
-	$(CARGO) run --locked --release -p scorehouse-bench --example online_read
-	$(CARGO) run --locked --release -p scorehouse-bench --features engines --example online_log
+bench: release $(VENV)/.bench-ready ## Measure joins, windows and serving beside their peers, optimised; needs wrk
+	$(CARGO) build --locked --release -p scorehouse-bench --features engines,offline --examples
+	bash tests/bench/run.sh $(TARGET)/release $(abspath $(VENV))/peers/bin/python demo/run
+
+$(VENV)/.bench-ready: tests/bench/peers/requirements.txt
+	$(PYTHON) -m venv $(VENV)/peers
+	$(VENV)/peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@

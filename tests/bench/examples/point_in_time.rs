@@ -9,17 +9,18 @@
 //! sides read their Parquet files within the time told; Scorehouse's memory is limited to 2 GiB.
 #![allow(clippy::print_stdout, reason = "a measurement prints its table")]
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use parquet::arrow::ArrowWriter;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use scorehouse_bench::{bounded, figure, largest_resident, peer_seconds};
 use scorehouse_features::definition::Project;
 use scorehouse_features::ids::{EntityName, FeatureName};
 use scorehouse_features::time::{DAY, Timestamp};
@@ -125,18 +126,11 @@ fn main() -> Result<()> {
         ensure!(columns.iter().all(|column| column.values.len() == ids.len()), "rows were lost");
     }
     println!("scorehouse, best of {RUNS}: {best:.3} s for {} rows × {} features", ids.len(), features.len());
-    println!("largest resident size so far: {} MiB", resident()?);
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/point_in_time.py");
-    let status = Command::new(&python).arg(script).arg(folder.path()).arg(RUNS.to_string()).status();
-    let status = status.with_context(|| format!("{python} with polars is needed for the peer"))?;
-    ensure!(status.success(), "the peer failed");
+    let memory = largest_resident();
+    let arguments = [folder.path().as_os_str(), OsStr::new("5")];
+    let theirs = peer_seconds(&python, "point_in_time.py", &arguments)?;
+    let what = format!("join, {} rows × {} features", ids.len(), features.len());
+    figure(&what, "s", best, "polars join_asof", theirs);
+    bounded("  largest resident size", "MiB", memory, 2048.0);
     Ok(())
-}
-
-/// Largest resident size of this process, in MiB.
-fn resident() -> Result<u64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM")).context("no VmHWM")?;
-    let kilobytes: u64 = line.split_whitespace().nth(1).context("no figure")?.parse()?;
-    Ok(kilobytes / 1024)
 }

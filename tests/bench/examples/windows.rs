@@ -10,13 +10,13 @@
 //! their answers are compared.
 #![allow(clippy::print_stdout, reason = "a measurement prints its table")]
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
 use arrow_array::{
@@ -25,6 +25,7 @@ use arrow_array::{
 use parquet::arrow::ArrowWriter;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use scorehouse_bench::{figure, peer_seconds};
 use scorehouse_features::definition::Project;
 use scorehouse_features::ids::{EntityName, FeatureName};
 use scorehouse_features::time::{DAY, Timestamp};
@@ -152,9 +153,9 @@ fn main() -> Result<()> {
         ids.len(),
         features.len()
     );
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/windows.py");
-    let status = Command::new(&python).arg(script).arg(folder.path()).arg(RUNS.to_string()).status();
-    let status = status.with_context(|| format!("{python} with duckdb is needed for the peer"))?;
-    ensure!(status.success(), "the peer failed");
+    let arguments = [folder.path().as_os_str(), OsStr::new("3")];
+    let theirs = peer_seconds(&python, "windows.py", &arguments)?;
+    let what = format!("{} windows, {} snapshots, {} thousand events", features.len(), ids.len(), thousands);
+    figure(&what, "s", best, "DuckDB SQL", theirs);
     Ok(())
 }

@@ -38,3 +38,4 @@ print(
     f"duckdb {duckdb.__version__}, best of {runs}: {best:.3f} s, {found.shape}; "
     f"count {total('count'):.0f} sum {total('sum'):.2f} max {total('max'):.2f}"
 )
+print(f"best: {best}")

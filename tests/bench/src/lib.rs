@@ -9,3 +9,43 @@ pub fn on_cpu() -> f64 {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
     text.split_whitespace().next().and_then(|ns| ns.parse::<f64>().ok()).unwrap_or(0.0) * 1e-9
 }
+
+/// Prints one line of the table that `make bench` ends with: what was measured, our figure, the peer's, both in
+/// `unit`, and how many of the peer's ours is.
+#[allow(clippy::print_stdout, reason = "a measurement prints its figures")]
+pub fn figure(what: &str, unit: &str, ours: f64, peer: &str, theirs: f64) {
+    println!("figure:\t{what}\t{ours:.3} {unit}\t{theirs:.3} {unit}\t{peer}\t{:.2}", ours / theirs);
+}
+
+/// The same for a figure that has a bound instead of a peer.
+#[allow(clippy::print_stdout, reason = "a measurement prints its figures")]
+pub fn bounded(what: &str, unit: &str, ours: f64, bound: f64) {
+    println!("figure:\t{what}\t{ours:.3} {unit}\t{bound:.3} {unit}\tbound\t{:.2}", ours / bound);
+}
+
+/// Runs `peers/SCRIPT` and gives the seconds it prints after `best:`; all it prints is shown.
+///
+/// # Errors
+/// When Python or the peer's package is missing, or the script fails.
+#[allow(clippy::print_stdout, reason = "a measurement prints its figures")]
+pub fn peer_seconds(python: &str, script: &str, arguments: &[&std::ffi::OsStr]) -> std::io::Result<f64> {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("peers").join(script);
+    let output = std::process::Command::new(python).arg(path).args(arguments).output()?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    print!("{said}");
+    let complaint = || {
+        let errors = String::from_utf8_lossy(&output.stderr);
+        std::io::Error::other(format!("{script} failed; are peers/requirements.txt installed? {errors}"))
+    };
+    let seconds = said.lines().filter_map(|line| line.strip_prefix("best: ")).next_back();
+    seconds.and_then(|text| text.trim().parse().ok()).ok_or_else(complaint)
+}
+
+/// Largest resident size of this process so far, in MiB; 0 where the system does not tell (other than Linux).
+#[must_use]
+pub fn largest_resident() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = line.and_then(|rest| rest.split_whitespace().next()?.parse::<f64>().ok());
+    kilobytes.unwrap_or(0.0) / 1024.0
+}

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Every measurement that has a peer or a bound, in one run, and the table of them. Called by `make bench`, which
+# builds everything and makes the virtual environment of the peers first.
+# usage: run.sh BINARIES PYTHON [PROJECT]
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+binaries=$1 python=$2 project=${3:-}
+command -v wrk >/dev/null || { echo "missing: wrk, the client of the serving measurement (apt-get install wrk)"; exit 1; }
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+step() { printf '\n== %s (%ss)\n' "$1" "$SECONDS"; }
+
+step "point-in-time join"
+"$binaries/examples/point_in_time" 1 "$python" | tee -a "$log"
+step "point-in-time join, ten times the size"
+"$binaries/examples/point_in_time" 10 "$python" | tee -a "$log"
+step "windows"
+"$binaries/examples/windows" 10000 "$python" | tee -a "$log"
+step "serving"
+python3 "$here/serve.py" "$binaries" $project | tee -a "$log"
+step "window kernel, online store, durable log, recommender"
+for example in window_kernel online_read online_log; do "$binaries/examples/$example" | tee -a "$log"; done
+
+printf '\n%s, %s cores, %s\n\n' "$(uname -sr)" "$(nproc)" "$(date -u +%F)"
+(printf 'what\tScorehouse\tpeer or bound\twhich\tratio\n'; sed -n 's/^figure:\t//p' "$log") | column -t -s "$(printf '\t')"
