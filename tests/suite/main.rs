@@ -5,6 +5,7 @@
 //! | `architecture` | crates import one way; no lower crate sees DataFusion or tokio's network |
 //! | `command_line` | exit codes, JSON, mistakes named with their nearest meaning |
 //! | `table` | any plain CSV becomes a model and scores, bad columns and all |
+//! | `contract` | subscriptions: contractual churn end to end, pushed facts in their own time |
 //! | `durability` | `kill -9` while events are pushed loses nothing acknowledged |
 //! | `aliases` | a live model follows its alias without a failed request |
 //! | `demo` | the demo's models against the truth that its deals were drawn from |
@@ -15,6 +16,7 @@
 mod aliases;
 mod architecture;
 mod command_line;
+mod contract;
 mod demo;
 mod durability;
 mod notebooks;
