@@ -9,6 +9,7 @@
 //! | `durability` | `kill -9` while events are pushed loses nothing acknowledged |
 //! | `aliases` | a live model follows its alias without a failed request |
 //! | `demo` | the demo's models against the truth that its deals were drawn from |
+//! | `registered` | a model from an ONNX file, proven by its sample |
 //! | `notebooks` | the notebooks run against a live server |
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
@@ -20,4 +21,5 @@ mod contract;
 mod demo;
 mod durability;
 mod notebooks;
+mod registered;
 mod table;

@@ -198,7 +198,8 @@ pub struct RegisterArgs {
     /// The ONNX file.
     #[arg(long, value_name = "FILE")]
     pub onnx: PathBuf,
-    /// CSV sample: the features by name plus a column `expected` with the probability each row must get.
+    /// CSV sample: the features by name plus a column `expected` with the probability each row must get, and
+    /// `as_of` when a feature is a time.
     #[arg(long, value_name = "FILE")]
     pub sample: PathBuf,
     /// How far a sample's score may be from `expected`.

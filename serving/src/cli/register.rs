@@ -21,6 +21,8 @@ use crate::cli::session::{Session, actor, model_name};
 
 /// The sample's column that holds the probability each row must get.
 const EXPECTED: &str = "expected";
+/// The sample's column that holds the moment a row is scored as of; needed where a feature is a time.
+const AS_OF: &str = "as_of";
 
 /// Runs `scorehouse models register`.
 ///
@@ -33,9 +35,9 @@ pub fn run(session: &Session, args: &RegisterArgs) -> Outcome<()> {
     let artifact = artifact_of(set, std::fs::read(&args.onnx)?)?;
     let sample = Sample::read(&args.sample, set)?;
     let now = session.clock.now();
-    sample.check(&artifact, args.tolerance, now)?;
+    sample.check(&artifact, args.tolerance)?;
     let golden: Vec<(Vec<Value>, Timestamp)> =
-        sample.rows.iter().map(|(values, _)| (values.clone(), now)).collect();
+        sample.rows.iter().map(|row| (row.values.clone(), row.as_of)).collect();
     let artifact = artifact.with_golden(&golden)?;
     let registry = session.registry()?;
     let registered = registry.register(&RegisterRequest {
@@ -112,7 +114,13 @@ fn artifact_of(set: &FeatureSet, onnx: Vec<u8>) -> Outcome<Artifact> {
 
 /// Rows with the probability each must get.
 struct Sample {
-    rows: Vec<(Vec<Value>, f64)>,
+    rows: Vec<SampleRow>,
+}
+
+struct SampleRow {
+    values: Vec<Value>,
+    as_of: Timestamp,
+    expected: f64,
 }
 
 impl Sample {
@@ -127,6 +135,11 @@ impl Sample {
                 .ok_or_else(|| Failure::data(format!("{} has no column `{name}`", path.display())))
         };
         let expected = place(EXPECTED)?;
+        let dated = set.features.iter().any(|field| field.value_type == ValueType::Time);
+        let as_of = header.iter().position(|h| h == AS_OF);
+        if dated && as_of.is_none() {
+            place(AS_OF)?;
+        }
         let mut places = Vec::new();
         for field in &set.features {
             places.push((place(&field.name.to_string())?, field.value_type));
@@ -144,7 +157,11 @@ impl Sample {
                 .collect::<Outcome<Vec<Value>>>()?;
             let expected: f64 =
                 cell(expected).parse().map_err(|_| at("`expected` is not a number".to_owned()))?;
-            rows.push((values, expected));
+            // Where no feature is a time the moment decides nothing; one that never moves keeps the digest.
+            let as_of = as_of.map_or(Ok(Timestamp(0)), |place| {
+                Timestamp::parse(cell(place)).map_err(|e| at(format!("`{AS_OF}`: {e}")))
+            })?;
+            rows.push(SampleRow { values, as_of, expected });
         }
         if rows.is_empty() {
             return Err(Failure::data(format!(
@@ -155,11 +172,12 @@ impl Sample {
         Ok(Self { rows })
     }
 
-    fn check(&self, artifact: &Artifact, tolerance: f64, now: Timestamp) -> Outcome<()> {
+    fn check(&self, artifact: &Artifact, tolerance: f64) -> Outcome<()> {
         let model = ScoringModel::load(artifact)?;
         let mut scratch = Scratch::default();
-        for (number, (values, expected)) in self.rows.iter().enumerate() {
-            let score = model.score(values, now, 0, &mut scratch)?;
+        for (number, row) in self.rows.iter().enumerate() {
+            let expected = row.expected;
+            let score = model.score(&row.values, row.as_of, 0, &mut scratch)?;
             if (score.output - expected).abs() > tolerance {
                 return Err(Failure::data(format!(
                     "sample row {}: the model says {}, the sample {expected}; nothing was registered",

@@ -10,6 +10,9 @@ use crate::error::ModelError;
 /// The environment variable that names the library; it goes before [`set_library`].
 pub const ENVIRONMENT_VARIABLE: &str = "ORT_DYLIB_PATH";
 
+/// The library's file name, of the one version that `models/onnxruntime/fetch.py` brings and checks by its hash.
+pub const FILE: &str = "libonnxruntime.so.1.31.1";
+
 static PATH: Mutex<Option<PathBuf>> = Mutex::new(None);
 static LOADED: Mutex<Option<Environment>> = Mutex::new(None);
 
@@ -44,9 +47,19 @@ pub(super) fn environment() -> Result<Environment, ModelError> {
 
 fn path() -> Result<PathBuf, ModelError> {
     let named = std::env::var_os(ENVIRONMENT_VARIABLE).filter(|name| !name.is_empty()).map(PathBuf::from);
-    named.or_else(|| PATH.lock().clone()).ok_or_else(|| ModelError::OnnxLibrary {
+    named.or_else(|| PATH.lock().clone()).or_else(near_the_program).ok_or_else(|| ModelError::OnnxLibrary {
         why: format!(
-            "{ENVIRONMENT_VARIABLE} is not set; models/onnxruntime/fetch.py brings the library and prints its path"
+            "{ENVIRONMENT_VARIABLE} is not set and {FILE} lies neither beside the program nor where `make onnx` \
+             brings it"
         ),
     })
+}
+
+/// Beside the running program, in a `lib` next to its folder, or in the `.venv` of a checkout it was built in.
+fn near_the_program() -> Option<PathBuf> {
+    let program = std::env::current_exe().ok()?;
+    let folder = program.parent()?;
+    let beside = [folder.join(FILE), folder.with_file_name("lib").join(FILE)];
+    let brought = folder.ancestors().map(|above| above.join(".venv/onnxruntime").join(FILE));
+    beside.into_iter().chain(brought).find(|path| path.is_file())
 }
