@@ -20,7 +20,7 @@ mod rows;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use base::{Base, BaseBuilder, BaseTable, PackedRows};
+pub use base::{Base, BaseBuilder, BaseTable, PackedRows, SortedRows, SortedTable};
 pub use embedded::{EmbeddedStore, StoreOptions, StoreStatus};
 pub use error::OnlineError;
 pub use event_id::EventId;

@@ -60,6 +60,17 @@ pub enum Step {
     Derive(Derive),
 }
 
+impl Step {
+    /// The gathering step, if it is one.
+    #[must_use]
+    pub const fn gather(&self) -> Option<&Gather> {
+        match self {
+            Self::Gather(gather) => Some(gather),
+            _ => None,
+        }
+    }
+}
+
 /// What is read from the rows of one holder in one table.
 #[derive(Debug, Clone)]
 pub struct Gather {

@@ -24,7 +24,7 @@ connection.execute(f"set threads={os.cpu_count()}")
 best = float("inf")
 for _ in range(runs):
     started = time.perf_counter()
-    found = connection.execute(query).fetch_arrow_table()
+    found = connection.execute(query).to_arrow_table()
     best = min(best, time.perf_counter() - started)
 
 

@@ -1,6 +1,10 @@
 //! Measurements, one file each under `examples/`. Run one with
 //! `cargo run -p scorehouse-bench --example NAME` (`--features engines` for `online_log`).
 
+/// The allocator of the one binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Seconds that the calling thread has spent on a processor: what remains comparable on a busy machine.
 ///
 /// 0 where the system does not tell (other than Linux).

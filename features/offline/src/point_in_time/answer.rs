@@ -6,10 +6,12 @@ use arrow_array::{ArrayRef, RecordBatch, UInt32Array};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use datafusion::error::{DataFusionError, Result};
 use rayon::prelude::*;
-use scorehouse_features::online::BaseTable;
+use rustc_hash::FxHashMap;
+use scorehouse_features::online::{BaseTable, SortedTable};
 use scorehouse_features::value::{Missing, Value, ValueType};
 use scorehouse_features::view::{Gather, Layout, WindowScratch};
 
+use crate::point_in_time::newest::Newest;
 use crate::point_in_time::questions::{NUMBER, Questions};
 use crate::point_in_time::slot::{SlotBuilder, SlotColumn, arrow_type};
 
@@ -60,6 +62,9 @@ impl Answering {
         if batches.is_empty() {
             return Ok(Vec::new());
         }
+        if self.gather.windows.is_empty() {
+            return Ok(vec![self.newest(batches, questions, all)?]);
+        }
         let table = BaseTable::build(&self.layout, self.gather.table, batches)
             .map_err(|error| DataFusionError::External(Box::new(error)))?;
         let positions: Vec<u32> = if all {
@@ -68,6 +73,35 @@ impl Answering {
             table.keys_after(None, usize::MAX).filter_map(|key| questions.take(key)).flatten().collect()
         };
         self.answer(&table, &positions, questions)
+    }
+
+    /// As [`Answering::chunk`], for a step that only finds newest rows.
+    fn newest(&self, batches: &[RecordBatch], questions: &mut Questions, all: bool) -> Result<RecordBatch> {
+        let rows = arrow_select::concat::concat_batches(&batches[0].schema(), batches)?;
+        let table = SortedTable::build(&self.layout, self.gather.table, &rows)
+            .map_err(|error| DataFusionError::External(Box::new(error)))?;
+        let positions: Vec<u32> = if all {
+            questions.take_all()
+        } else {
+            table.keys().filter_map(|key| questions.take(key)).flatten().collect()
+        };
+        let unknown = || DataFusionError::Internal(format!("no table {}", self.gather.table.0));
+        let source = self.layout.tables().get(self.gather.table.0).ok_or_else(unknown)?;
+        let source = self.layout.source(&source.source).ok_or_else(unknown)?;
+        let newest = Newest { source, rows: &rows, table: &table };
+        let mut filled: FxHashMap<usize, SlotColumn> = FxHashMap::default();
+        for part in &self.gather.latest {
+            filled.extend(newest.part(part, &positions, questions)?);
+        }
+        let numbers: UInt32Array = positions.iter().map(|at| questions.number(*at)).collect();
+        let mut columns: Vec<ArrayRef> = vec![Arc::new(numbers)];
+        for (slot, _) in &self.slots {
+            let unfilled = || DataFusionError::Internal(format!("slot {slot} was not filled"));
+            let SlotColumn { values, missing } = filled.remove(slot).ok_or_else(unfilled)?;
+            columns.push(values);
+            columns.push(missing);
+        }
+        Ok(RecordBatch::try_new(self.schema.clone(), columns)?)
     }
 
     /// Answers what is left: entities without any row.

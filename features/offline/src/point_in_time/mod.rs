@@ -6,6 +6,7 @@
 
 mod answer;
 mod chunks;
+mod newest;
 mod operator;
 mod questions;
 mod run;

@@ -6,6 +6,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::UInt32Type;
 use arrow_array::{Array, Int64Array, RecordBatch, StringArray, UInt32Array};
 use async_trait::async_trait;
+use datafusion::common::runtime::SpawnedTask;
 use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::error::DataFusionError;
 use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
@@ -20,7 +21,7 @@ use scorehouse_features::time::Timestamp;
 use scorehouse_features::value::{Missing, Value, ValueType};
 use scorehouse_features::view::key::{is_key, key_text};
 use scorehouse_features::view::plan::Derive;
-use scorehouse_features::view::{Column, FeaturePlan, Gather, Layout, Step};
+use scorehouse_features::view::{Column, FeaturePlan, Gather, Layout, Step, TableLayout};
 
 use crate::error::OfflineError;
 use crate::point_in_time::answer::Answering;
@@ -112,9 +113,18 @@ impl PointInTime<'_> {
         for (name, slot) in self.plan.request_fields() {
             state.slots[*slot] = Some(request_field(rows, name, self.slot_type(*slot)?));
         }
-        for step in self.plan.steps() {
+        let mut steps = self.plan.steps();
+        while let Some((step, rest)) = steps.split_first() {
+            steps = rest;
             match step {
-                Step::Gather(gather) => self.gather(gather, &mut state).await?,
+                Step::Gather(_) => {
+                    // Gathering steps that stand together do not read one another's slots.
+                    let more = rest.iter().take_while(|step| matches!(step, Step::Gather(_))).count();
+                    let (together, rest) = rest.split_at(more);
+                    steps = rest;
+                    let gathers = std::iter::once(step).chain(together);
+                    self.gather_all(gathers.filter_map(Step::gather), &mut state).await?;
+                }
                 Step::Link { holder, key } => link(*holder, *key, &mut state)?,
                 Step::Derive(derive) => self.derive(derive, &mut state)?,
             }
@@ -128,25 +138,63 @@ impl PointInTime<'_> {
             .ok_or_else(|| OfflineError::Internal(format!("the plan has no slot {slot}")))
     }
 
-    async fn gather(&self, gather: &Gather, state: &mut State<'_>) -> Result<(), OfflineError> {
+    /// Runs steps that do not depend on one another; at the same time, when all they read fits.
+    async fn gather_all<'g>(
+        &self,
+        gathers: impl Iterator<Item = &'g Gather>,
+        state: &mut State<'_>,
+    ) -> Result<(), OfflineError> {
+        let mut waiting = Vec::new();
+        for gather in gathers {
+            waiting.push((gather, self.input(gather).await?));
+        }
+        let whole = waiting.iter().map(|(_, input)| input.bytes).sum::<u64>() <= self.memory / HEADROOM;
+        let mut running = Vec::new();
+        for (gather, input) in waiting {
+            let asking = self.ask(gather, input, state)?;
+            if !whole {
+                let batches = asking.collect(self.context).await?;
+                self.put(&asking, &batches, state)?;
+                continue;
+            }
+            let (plan, context) = (asking.plan.clone(), self.context.task_ctx());
+            running.push((asking, SpawnedTask::spawn(collect(plan, context))));
+        }
+        for (asking, task) in running {
+            let stopped = |error| OfflineError::Internal(format!("a join stopped: {error}"));
+            let batches = task.join().await.map_err(stopped)?.map_err(from_query)?;
+            self.put(&asking, &batches, state)?;
+        }
+        Ok(())
+    }
+
+    /// The plan that answers one step.
+    fn ask(&self, gather: &Gather, input: SourceInput, state: &State<'_>) -> Result<Asking, OfflineError> {
         let mut slots = Vec::with_capacity(gather.fills.len());
         for slot in &gather.fills {
             slots.push((*slot, self.slot_type(*slot)?));
         }
-        let total = state.rows.keys.len();
         let questions = questions(gather.holder, state)?;
         let asked = questions.num_rows();
         let answering =
             Arc::new(Answering::new(self.layout.clone(), gather.clone(), slots.clone(), self.plan.slots()));
-        let plan = self.operator(gather, questions, answering).await?;
-        let batches = collect(plan.clone(), self.context.task_ctx()).await.map_err(from_query)?;
-        let all = arrow_select::concat::concat_batches(&plan.schema(), &batches)?;
-        if all.num_rows() != asked {
-            let why = format!("{asked} questions got {} answers", all.num_rows());
+        Ok(Asking { plan: self.operator(gather, input, questions, answering)?, slots, asked })
+    }
+
+    /// Fills a step's slots from its answers.
+    fn put(
+        &self,
+        asking: &Asking,
+        batches: &[RecordBatch],
+        state: &mut State<'_>,
+    ) -> Result<(), OfflineError> {
+        let all = arrow_select::concat::concat_batches(&asking.plan.schema(), batches)?;
+        if all.num_rows() != asking.asked {
+            let why = format!("{} questions got {} answers", asking.asked, all.num_rows());
             return Err(OfflineError::Internal(why));
         }
-        let order = places(all.column(0).as_primitive::<UInt32Type>(), total);
-        for (at, (slot, value_type)) in slots.iter().enumerate() {
+        let order = places(all.column(0).as_primitive::<UInt32Type>(), state.rows.keys.len());
+        for (at, (slot, value_type)) in asking.slots.iter().enumerate() {
             let answers = SlotColumn {
                 values: all.column(1 + 2 * at).clone(),
                 missing: all.column(2 + 2 * at).clone(),
@@ -156,26 +204,35 @@ impl PointInTime<'_> {
         Ok(())
     }
 
-    /// The operator over its inputs: whole when the rows are few, else partitioned by key and sorted, which
-    /// spills beyond the memory pool.
-    async fn operator(
-        &self,
-        gather: &Gather,
-        questions: RecordBatch,
-        answering: Arc<Answering>,
-    ) -> Result<Arc<dyn ExecutionPlan>, OfflineError> {
+    fn table(&self, gather: &Gather) -> Result<&TableLayout, OfflineError> {
         let table = self.layout.tables().get(gather.table.0);
-        let table = table.ok_or_else(|| OfflineError::Internal(format!("no table {}", gather.table.0)))?;
+        table.ok_or_else(|| OfflineError::Internal(format!("no table {}", gather.table.0)))
+    }
+
+    /// The rows that a step reads.
+    async fn input(&self, gather: &Gather) -> Result<SourceInput, OfflineError> {
+        let table = self.table(gather)?;
         let source = self.layout.source(&table.source);
         let source = source.ok_or_else(|| OfflineError::Internal(format!("no source {}", table.source)))?;
         let numbers = self.layout.read_columns(&table.source);
         let columns: Vec<ColumnName> =
             numbers.iter().map(|number| source.columns[*number].0.clone()).collect();
-        let input = self.sources.source_rows(&table.source, &columns).await?;
+        self.sources.source_rows(&table.source, &columns).await
+    }
+
+    /// The operator over its inputs: whole when the rows are few, else partitioned by key and sorted, which
+    /// spills beyond the memory pool.
+    fn operator(
+        &self,
+        gather: &Gather,
+        input: SourceInput,
+        questions: RecordBatch,
+        answering: Arc<Answering>,
+    ) -> Result<Arc<dyn ExecutionPlan>, OfflineError> {
         let asked: Arc<dyn ExecutionPlan> =
             MemorySourceConfig::try_new_exec(&[vec![questions]], Questions::schema(), None)
                 .map_err(from_query)?;
-        let key = table.key.as_str();
+        let key = self.table(gather)?.key.as_str();
         if input.bytes <= self.memory / HEADROOM {
             let rows = single(input.plan);
             return Ok(Arc::new(PointInTimeExec::new((asked, rows), answering, key, None)));
@@ -217,6 +274,20 @@ impl PointInTime<'_> {
     }
 }
 
+/// A step that is being answered.
+struct Asking {
+    plan: Arc<dyn ExecutionPlan>,
+    /// The slots it fills, in the order of the answers' columns.
+    slots: Vec<(usize, ValueType)>,
+    asked: usize,
+}
+
+impl Asking {
+    async fn collect(&self, context: &SessionContext) -> Result<Vec<RecordBatch>, OfflineError> {
+        collect(self.plan.clone(), context.task_ctx()).await.map_err(from_query)
+    }
+}
+
 impl State<'_> {
     fn slot(&self, slot: usize) -> Result<&SlotColumn, OfflineError> {
         let found = self.slots.get(slot).and_then(Option::as_ref);
@@ -250,7 +321,8 @@ fn spread(
     value_type: ValueType,
 ) -> Result<SlotColumn, OfflineError> {
     if order.null_count() == 0 {
-        return answers.take(order);
+        let in_order = order.values().iter().enumerate().all(|(row, at)| row == *at as usize);
+        return if in_order { Ok(answers.clone()) } else { answers.take(order) };
     }
     // One more answer at the end stands for all rows that asked nothing.
     let nobody = SlotColumn::all_missing(value_type, Missing::NotLinked, 1);

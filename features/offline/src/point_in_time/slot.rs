@@ -6,8 +6,9 @@ use arrow_array::builder::{
     BooleanBuilder, Float64Builder, Int64Builder, StringBuilder, TimestampMicrosecondBuilder, UInt8Builder,
 };
 use arrow_array::cast::AsArray;
-use arrow_array::types::UInt8Type;
-use arrow_array::{ArrayRef, StringArray, UInt32Array};
+use arrow_array::types::{Float64Type, UInt8Type};
+use arrow_array::{Array, ArrayRef, StringArray, UInt8Array, UInt32Array};
+use arrow_cast::CastOptions;
 use arrow_schema::{DataType, TimeUnit};
 use scorehouse_features::value::{Missing, Value, ValueType};
 use scorehouse_features::view::Column;
@@ -36,7 +37,8 @@ const REASONS: [Missing; 6] = [
     Missing::NotGiven,
 ];
 
-fn code(missing: Missing) -> u8 {
+/// The code of a reason; 0 is none.
+pub(super) fn code(missing: Missing) -> u8 {
     REASONS.iter().position(|reason| *reason == missing).map_or(0, |at| at as u8 + 1)
 }
 
@@ -74,6 +76,35 @@ impl SlotColumn {
     pub fn take(&self, order: &UInt32Array) -> Result<Self, OfflineError> {
         let values = arrow_select::take::take(&self.values, order, None)?;
         Ok(Self { values, missing: arrow_select::take::take(&self.missing, order, None)? })
+    }
+
+    /// The rows of `column` that were picked; where none was, the code of the reason at the same place. As for
+    /// every caller of the kernel, a number that is not finite counts as null.
+    ///
+    /// # Errors
+    /// When `column` cannot hold values of the type, or a row is not there.
+    pub fn picked(
+        column: &ArrayRef,
+        picks: &UInt32Array,
+        reasons: &UInt8Array,
+        value_type: ValueType,
+    ) -> Result<Self, OfflineError> {
+        let strict = CastOptions { safe: false, ..CastOptions::default() };
+        let taken = arrow_select::take::take(column, picks, None)?;
+        let mut values = arrow_cast::cast_with_options(&taken, &arrow_type(value_type), &strict)?;
+        if let Some(floats) = values.as_primitive_opt::<Float64Type>()
+            && floats.values().iter().any(|number| !number.is_finite())
+        {
+            values = Arc::new(floats.unary_opt::<_, Float64Type>(|v| v.is_finite().then_some(v)));
+        }
+        if values.null_count() == picks.null_count() {
+            return Ok(Self { values, missing: Arc::new(reasons.clone()) });
+        }
+        let null = code(Missing::NullAtSource);
+        let reason =
+            |row: usize| if picks.is_valid(row) && values.is_null(row) { null } else { reasons.value(row) };
+        let missing: UInt8Array = (0..values.len()).map(|row| Some(reason(row))).collect();
+        Ok(Self { values, missing: Arc::new(missing) })
     }
 
     /// `rows` times the same missing value.

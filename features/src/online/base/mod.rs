@@ -8,14 +8,18 @@
 
 mod build;
 mod file;
+mod keyed;
 mod keys;
+mod loaded;
 mod packed;
+mod sorted;
 
 use arrow_buffer::ScalarBuffer;
 
 pub use build::{ARRIVAL, AVAILABLE_TIME, BaseBuilder, EVENT_TIME};
 pub(crate) use file::sync_folder;
 pub use packed::PackedRows;
+pub use sorted::{SortedRows, SortedTable};
 
 use crate::online::base::keys::KeyIndex;
 use crate::online::base::packed::PackedTable;
