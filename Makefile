@@ -61,12 +61,12 @@ $(ONNX_LIB): models/onnxruntime/fetch.py
 notebooks: python build ## Execute the notebooks against a fresh server
 	$(CARGO) nextest run --locked -p scorehouse-tests notebook
 
-release: tools ## The fastest binary, in target/release
+release: tools ## The fastest binary, in target/release (another long build)
 	$(CARGO) build --locked --release -p scorehouse
 
-bench: release $(VENV)/.bench-ready ## Measure joins, windows and serving beside their peers, optimised; needs wrk
-	$(CARGO) build --locked --release -p scorehouse-bench --features engines,offline --examples
-	bash tests/bench/run.sh $(TARGET)/release $(abspath $(VENV))/peers/bin/python demo/run
+bench: build $(VENV)/.bench-ready ## Measure joins, windows and serving beside their peers; needs wrk
+	$(CARGO) build --locked -p scorehouse-bench --features engines,offline --examples
+	bash tests/bench/run.sh $(TARGET)/debug $(abspath $(VENV))/peers/bin/python demo/run
 
 $(VENV)/.bench-ready: tests/bench/peers/requirements.txt
 	$(PYTHON) -m venv $(VENV)/peers

@@ -18,7 +18,7 @@ step "windows"
 "$binaries/examples/windows" 10000 "$python" | tee -a "$log"
 step "serving"
 python3 "$here/serve.py" "$binaries" $project | tee -a "$log"
-step "window kernel, online store, durable log, recommender"
+step "window kernel, online store, durable log"
 for example in window_kernel online_read online_log; do "$binaries/examples/$example" | tee -a "$log"; done
 
 printf '\n%s, %s cores, %s\n\n' "$(uname -sr)" "$(nproc)" "$(date -u +%F)"

@@ -1,7 +1,7 @@
 """Asks `scorehouse serve` and a bare server in turn, with the same client on the same cores, and prints ratios.
 
 usage: serve.py BINARIES [PROJECT]
-BINARIES: the folder with scorehouse and examples/{ceiling,serve_project} (target/release).
+BINARIES: the folder with scorehouse and examples/{ceiling,serve_project} (target/debug: what `make demo` builds).
 PROJECT: a project with trained models, to see how soon it is ready (demo/run after `make demo`).
 Needs wrk (a Debian package) and nothing else.
 """
@@ -57,8 +57,8 @@ def start(arguments, url, env=None):
 
 
 def milliseconds(text):
-    number, unit = re.fullmatch(r"([\d.]+)(us|ms|s)", text).groups()
-    return float(number) * {"us": 1e-3, "ms": 1.0, "s": 1e3}[unit]
+    number, unit = re.fullmatch(r"([\d.]+)(us|ms|s|m)", text).groups()
+    return float(number) * {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4}[unit]
 
 
 def ask(url, body):

@@ -1,6 +1,6 @@
 //! What a server costs that scores nothing: it reads the same numbers from JSON, adds them up and answers.
 //!
-//! `cargo run --release -p scorehouse-bench --example ceiling -- ADDRESS`; `tests/bench/serve.py` asks it beside
+//! `cargo run -p scorehouse-bench --example ceiling -- ADDRESS`; `tests/bench/serve.py` asks it beside
 //! `scorehouse serve`, with the same client on the same cores.
 #![allow(clippy::print_stdout, reason = "a measurement says where it listens")]
 

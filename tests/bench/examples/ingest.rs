@@ -1,7 +1,7 @@
 //! How long it takes to ingest a delimited file of a million lines and more, and to see that nothing changed.
 //!
 //! ```text
-//! cargo run --release -p scorehouse-bench --features offline --example ingest path/to/online_retail_ii.csv.gz
+//! cargo run -p scorehouse-bench --features offline --example ingest path/to/online_retail_ii.csv.gz
 //! ```
 //!
 //! The file has the columns of UCI Online Retail II.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! pip install polars==2.1.0
-//! cargo run --release -p scorehouse-bench --features offline --example point_in_time [scale] [python]
+//! cargo run -p scorehouse-bench --features offline --example point_in_time [scale] [python]
 //! ```
 //!
 //! 50,000 × scale entity rows × 3 views of 200,000 × scale rows × 10 numbers, of 10,000 × scale entities. Both

@@ -1,7 +1,7 @@
 //! One answer of 20 items out of 40 000 on one core, under a rule, with reasons: 128 factors with a ridge for
 //! each customer, and item-to-item weights of 150 neighbours.
 //!
-//! `cargo run --release -p scorehouse-bench --example recommend`
+//! `cargo run -p scorehouse-bench --example recommend`
 
 use std::time::Instant;
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! pip install duckdb==2.0.0
-//! cargo run --release -p scorehouse-bench --features offline --example windows [thousands of events] [python]
+//! cargo run -p scorehouse-bench --features offline --example windows [thousands of events] [python]
 //! ```
 //!
 //! 10,000 thousand events, a hundredth as many entities, a fiftieth as many snapshots, count, sum, mean and
