@@ -61,6 +61,25 @@ fn a_plain_file_with_a_label_trains_and_scores_with_two_commands() {
 }
 
 #[test]
+fn a_column_that_tells_rows_apart_becomes_the_id_of_the_scores() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = |last: &str| {
+        let row = |row: usize| {
+            format!("{},K-{},{},{last}\n", row % 7, row, if row % 3 == 0 { "yes" } else { "no" })
+        };
+        format!("Order No,Customer ID,left,note\n{}", (0..60).map(row).collect::<String>())
+    };
+    fs::write(folder.path().join("t.csv"), rows("x")).unwrap();
+    run_ok(folder.path(), &["init", "p", "--table", "t.csv", "--label", "left"]).unwrap();
+    let text = fs::read_to_string(folder.path().join("p/scorehouse.toml")).unwrap();
+    assert!(text.contains("id = \"Customer ID\""), "{text}");
+    fs::write(folder.path().join("t.csv"), rows("x").replace("K-1,", "K-2,")).unwrap();
+    run_ok(folder.path(), &["init", "q", "--table", "t.csv", "--label", "left"]).unwrap();
+    let text = fs::read_to_string(folder.path().join("q/scorehouse.toml")).unwrap();
+    assert!(!text.contains("id ="), "no column tells all rows apart: {text}");
+}
+
+#[test]
 fn the_same_data_and_seed_give_the_same_artifact() {
     let digest = || {
         let folder = tempfile::tempdir().unwrap();

@@ -1,5 +1,6 @@
 //! `scorehouse init`: a project to start from.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -37,8 +38,8 @@ pub fn run(args: &InitArgs, json: bool) -> Outcome<()> {
 /// The project of a plain file, after a look at its header.
 fn table_project(folder: &Path, table: &Path, label: &str) -> Outcome<Vec<(PathBuf, String)>> {
     let found = table.canonicalize().map_err(|e| Failure::caller(format!("{}: {e}", table.display())))?;
-    let header =
-        DelimitedFile::open(&found, &CsvOptions::default()).map_err(Failure::data)?.headers().to_vec();
+    let mut file = DelimitedFile::open(&found, &CsvOptions::default()).map_err(Failure::data)?;
+    let header = file.headers().to_vec();
     if !header.iter().any(|column| column == label) {
         let near = scorehouse_features::nearest::nearest(label, header.iter().map(String::as_str));
         let hint = near.map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
@@ -46,15 +47,38 @@ fn table_project(folder: &Path, table: &Path, label: &str) -> Outcome<Vec<(PathB
     }
     fs::create_dir_all(folder)?;
     let inside = found.strip_prefix(folder.canonicalize()?).map_or_else(|_| found.clone(), Path::to_path_buf);
-    let id = header.iter().find(|c| *c != label && is_id(c)).cloned();
+    let id = id_column(&mut file, &header, label)?;
     let table = inside.display().to_string();
     Ok(Project::template(&Template::Table { name: folder_name(folder), table, label: label.to_owned(), id }))
 }
 
-/// Headers that name rows in most exports.
+/// Rows looked at to see whether a column tells rows apart.
+const ROWS_LOOKED_AT: usize = 10_000;
+
+/// The first column that is named like an id and has another value in each of the first rows.
+fn id_column(file: &mut DelimitedFile, header: &[String], label: &str) -> Outcome<Option<String>> {
+    let named: Vec<usize> =
+        (0..header.len()).filter(|at| header[*at] != label && is_id(&header[*at])).collect();
+    if named.is_empty() {
+        return Ok(None);
+    }
+    let Some(rows) = file.next_chunk(ROWS_LOOKED_AT).map_err(Failure::data)? else {
+        return Ok(named.first().map(|at| header[*at].clone()));
+    };
+    let tells_apart = |column: &usize| {
+        let mut met = HashSet::new();
+        let field = |row: usize| if *column < rows.width(row) { rows.field(row, *column) } else { b"" };
+        (0..rows.len()).all(|row| !field(row).is_empty() && met.insert(field(row)))
+    };
+    Ok(named.into_iter().find(tells_apart).map(|at| header[at].clone()))
+}
+
+/// Headers that name rows in most exports: `id`, `customer_id`, `CustomerID`, `Order No`, `account key`, ….
 fn is_id(header: &str) -> bool {
-    let lower = header.to_ascii_lowercase().replace([' ', '-'], "_");
-    lower == "id" || lower == "uuid" || lower == "row_id"
+    let lower = header.to_ascii_lowercase().replace([' ', '-', '.'], "_");
+    let ending = ["_id", "_uuid", "_key", "_no", "_number"].iter().any(|ending| lower.ends_with(ending));
+    let camel = header.len() > 2 && (header.ends_with("ID") || header.ends_with("Id"));
+    ending || camel || ["id", "uuid", "key"].contains(&lower.as_str())
 }
 
 /// A name for the project, from its folder.
