@@ -13,7 +13,7 @@ ONNX_LIB := $(ONNX_DIR)/libonnxruntime.so.1.31.1
 export SCOREHOUSE_PYTHON := $(abspath $(VENV))/bin/python
 export ORT_DYLIB_PATH := $(abspath $(ONNX_LIB))
 
-.PHONY: help demo demo-fresh build test lint unit docs notebooks python onnx bench release clean-demo tools
+.PHONY: help demo demo-fresh build test lint unit docs notebooks python onnx bench kserve release clean-demo tools
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -47,9 +47,10 @@ docs: ## API documentation into target/doc
 
 python: $(VENV)/.ready
 
-$(VENV)/.ready: notebooks/requirements.txt
+$(VENV)/.ready: notebooks/requirements.txt tests/clients/requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r notebooks/requirements.txt
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/clients/requirements.txt
 	@touch $@
 
 onnx: $(ONNX_LIB) ## Fetch the pinned ONNX Runtime library (optional at run time)
@@ -60,6 +61,14 @@ $(ONNX_LIB): models/onnxruntime/fetch.py
 
 notebooks: python build ## Execute the notebooks against a fresh server
 	$(CARGO) nextest run --locked -p scorehouse-tests notebook
+
+kserve: build $(VENV)/.kserve-ready ## Test the standard protocol with the KServe SDK (450 MB of packages)
+	$(CARGO) nextest run --locked -p scorehouse-tests --run-ignored only kserve
+
+$(VENV)/.kserve-ready: tests/clients/kserve.txt
+	$(PYTHON) -m venv $(VENV)/kserve
+	$(VENV)/kserve/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
 
 release: tools ## The fastest binary, in target/release (another long build)
 	$(CARGO) build --locked --release -p scorehouse

@@ -30,6 +30,8 @@ pub enum Noun {
     FeatureSet,
     /// A source.
     Source,
+    /// An output of a model.
+    Output,
 }
 
 impl Noun {
@@ -45,6 +47,7 @@ impl Noun {
             Self::Feature => "feature",
             Self::FeatureSet => "feature set",
             Self::Source => "source",
+            Self::Output => "output",
         }
     }
 }

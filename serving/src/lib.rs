@@ -1,18 +1,24 @@
 //! Who may ask what, and how is it answered?
 //!
 //! In the order of a request's way: the server that listens ([`server`]), its routes ([`routes`]) and the
-//! handlers behind them (`api`, thin) over functions that know nothing of HTTP (`service`); the state they
-//! share ([`state`], [`stores`]); the models that answer ([`live_model`]); the door to heavier work ([`compute`]); what
-//! can go wrong ([`error`]) and how that is told ([`problem`]); what is counted and logged ([`telemetry`]).
+//! handlers behind them (`api`, thin; `inference`, the standard protocol) over functions that know nothing of HTTP
+//! (`service`); the state they
+//! share ([`state`], [`stores`]); the models that answer ([`live_model`]); the door to heavier work ([`compute`]); the
+//! evidence of every answer ([`score_log`]); what can go wrong ([`error`]) and how that is told ([`problem`]); what is
+//! counted and logged ([`telemetry`]).
 
 mod api;
 pub mod cli;
 pub mod compute;
 pub mod config;
 pub mod error;
+mod inference;
 pub mod live_model;
+pub mod monitor;
 pub mod problem;
+pub mod replay;
 pub mod routes;
+pub mod score_log;
 pub mod server;
 mod service;
 pub mod state;

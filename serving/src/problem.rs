@@ -36,7 +36,7 @@ table! {
     UNKNOWN_ENTITY: 404 "unknown_entity", "No kind of entity has this name. GET /v1/project lists them.";
     UNKNOWN_KEY: 404 "unknown_key", "No row of any source tells of an entity with this key.";
     UNKNOWN_SOURCE: 404 "unknown_source", "No source has this name. GET /v1/project lists them.";
-    UNKNOWN_FEATURE: 400 "unknown_feature", "The model or entity has no such feature or input.";
+    UNKNOWN_FEATURE: 400 "unknown_feature", "The model or entity has no such feature, input or output.";
     UNKNOWN_FEATURE_SET: 400 "unknown_feature_set", "The project declares no such feature set.";
     UNKNOWN_ROUTE: 404 "unknown_route", "Nothing answers at this path. GET /openapi.json lists all paths.";
     WRONG_METHOD: 405 "wrong_method", "The path exists but takes another method; the Allow header says which.";
@@ -97,7 +97,7 @@ const fn unknown(what: Noun) -> Problem {
         Noun::Alias => UNKNOWN_ALIAS,
         Noun::Entity => UNKNOWN_ENTITY,
         Noun::Key => UNKNOWN_KEY,
-        Noun::Feature => UNKNOWN_FEATURE,
+        Noun::Feature | Noun::Output => UNKNOWN_FEATURE,
         Noun::FeatureSet => UNKNOWN_FEATURE_SET,
         Noun::Source => UNKNOWN_SOURCE,
     }

@@ -6,8 +6,10 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post, put};
 
 use crate::api::{
-    docs, entities, events, fallback, health, history, models, outcomes, page, project, recommend, score,
+    docs, entities, events, fallback, health, history, models, monitor, outcomes, page, project, recommend,
+    score,
 };
+use crate::inference::handlers as v2;
 use crate::state::AppState;
 use crate::telemetry::observe;
 
@@ -27,6 +29,7 @@ pub fn app(state: AppState) -> Router {
         .route("/v1/models", get(models::list))
         .route("/v1/models/{model}", get(models::show))
         .route("/v1/models/{model}/board", get(models::board))
+        .route("/v1/models/{model}/monitor", get(monitor::monitor))
         .route("/v1/models/{model}/aliases/{alias}", put(models::move_alias))
         .route("/v1/models/{model}/score", post(score::score))
         .route("/v1/models/{model}/recommend", post(recommend::recommend))
@@ -35,6 +38,18 @@ pub fn app(state: AppState) -> Router {
         .route("/v1/features/history", post(history::history))
         .route("/v1/entities/{entity}", get(entities::keys))
         .route("/v1/entities/{entity}/{key}", get(entities::features))
+        .route("/v2", get(v2::server))
+        .route("/v2/health/live", get(v2::live))
+        .route("/v2/health/ready", get(v2::ready))
+        .route("/v2/models/{model}", get(v2::metadata))
+        .route("/v2/models/{model}/ready", get(v2::model_ready))
+        .route("/v2/models/{model}/infer", post(v2::infer))
+        .route("/v2/models/{model}/versions/{version}", get(v2::version_metadata))
+        .route("/v2/models/{model}/versions/{version}/ready", get(v2::version_ready))
+        .route("/v2/models/{model}/versions/{version}/infer", post(v2::version_infer))
+        .route("/v2/repository/index", post(v2::index))
+        .route("/v2/repository/models/{model}/load", post(v2::load))
+        .route("/v2/repository/models/{model}/unload", post(v2::unload))
         .fallback(fallback::unknown_route)
         .method_not_allowed_fallback(fallback::wrong_method);
     observed(routes, &state)

@@ -65,6 +65,7 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
     let Server { state, listen, drain, on_ready } = server;
+    let evidence = state.clone();
     let listening = |source| ServeError::Io { what: format!("cannot listen on {listen}"), source };
     let listener = TcpListener::bind(&listen).await.map_err(listening)?;
     let address = listener.local_addr().map_err(listening)?;
@@ -72,7 +73,13 @@ pub async fn serve(
     if let Some(ready) = on_ready {
         ready(address);
     }
-    answer(listener, state, stop, drain).await
+    let answered = answer(listener, state, stop, drain).await;
+    // What was answered is on the disk before the process ends.
+    let closed = tokio::task::spawn_blocking(move || evidence.score_log.close()).await;
+    if closed.is_err() {
+        tracing::error!("the score log could not be closed");
+    }
+    answered
 }
 
 async fn answer(

@@ -15,6 +15,7 @@ use scorehouse_models::Registry;
 use crate::compute::{Compute, Doors};
 use crate::error::ServeError;
 use crate::live_model::LiveModels;
+use crate::score_log::ScoreLog;
 use crate::service::entities::EntityPlan;
 use crate::service::history::TrainingSets;
 use crate::service::outcomes::OutcomeLog;
@@ -42,6 +43,8 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     /// The door to heavier work.
     pub compute: Compute,
+    /// The evidence of every answer.
+    pub score_log: ScoreLog,
     /// Longest time a request may take.
     pub timeout: Duration,
     pub(crate) entities: IndexMap<EntityName, EntityPlan>,
@@ -88,7 +91,9 @@ impl AppState {
             project.sources.values().map(|source| Ok((source.name.clone(), EventReader::new(source)?)));
         let readers = readers.collect::<Result<_, ServeError>>()?;
         let outcomes = OutcomeLog::open(&project.state)?;
+        let score_log = ScoreLog::open(&project.state, &project.score_log, clock.clone(), metrics.clone())?;
         let parts = Parts {
+            score_log,
             clock,
             online,
             registry,

@@ -6,7 +6,9 @@
 //! | `command_line` | exit codes, JSON, mistakes named with their nearest meaning |
 //! | `table` | any plain CSV becomes a model and scores, bad columns and all |
 //! | `contract` | subscriptions: contractual churn end to end, pushed facts in their own time |
+//! | `clients` | the standard protocol as clients from PyPI speak it |
 //! | `durability` | `kill -9` while events are pushed loses nothing acknowledged |
+//! | `evidence` | what was answered survives `kill -9` and replays to the last bit |
 //! | `aliases` | a live model follows its alias without a failed request |
 //! | `demo` | the demo's models against the truth that its deals were drawn from |
 //! | `registered` | a model from an ONNX file, proven by its sample |
@@ -16,10 +18,12 @@
 
 mod aliases;
 mod architecture;
+mod clients;
 mod command_line;
 mod contract;
 mod demo;
 mod durability;
+mod evidence;
 mod notebooks;
 mod registered;
 mod table;

@@ -10,7 +10,9 @@ use crate::definition::catalogue::Catalogue;
 use crate::definition::infer::infer;
 use crate::definition::raw::{Finding, Findings, Section};
 use crate::definition::read::source::{Sources, declared};
-use crate::definition::read::{derived, entity, feature_set, model, request, settings, source, view};
+use crate::definition::read::{
+    derived, entity, feature_set, model, request, score_log, settings, source, view,
+};
 use crate::definition::{Diagnostic, Project};
 
 /// The name of the project file inside its folder.
@@ -109,11 +111,13 @@ fn check(file: Section<'_>, root: &Path) -> Project {
         request_fields: catalogue.request_fields,
         feature_sets,
         models,
+        score_log: score_log::score_log(file),
         settings,
     }
 }
 
-const SECTIONS: [&str; 8] = ["project", "server", "limits", "entity", "source", "view", "features", "model"];
+const SECTIONS: [&str; 9] =
+    ["project", "server", "limits", "score_log", "entity", "source", "view", "features", "model"];
 
 /// Refuses unknown sections, and `[sources.X]` as soon as `[source.X]` is meant.
 fn check_sections(file: &Section<'_>) {

@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::definition::model::ModelSpec;
+use crate::definition::score_log::ScoreLogSettings;
 use crate::definition::source::Source;
 use crate::definition::view::View;
 use crate::ids::{
@@ -38,6 +39,8 @@ pub struct Project {
     pub feature_sets: IndexMap<FeatureSetName, FeatureSet>,
     /// Models by name.
     pub models: IndexMap<ModelName, ModelSpec>,
+    /// What is kept of every answer.
+    pub score_log: ScoreLogSettings,
     /// Limits and addresses.
     pub settings: Settings,
 }

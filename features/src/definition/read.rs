@@ -7,6 +7,7 @@ pub(super) mod feature_set;
 pub(super) mod format;
 pub(super) mod model;
 pub(super) mod request;
+pub(super) mod score_log;
 pub(super) mod settings;
 pub(super) mod source;
 pub(super) mod upsell;

@@ -129,7 +129,11 @@ pub fn wrong_content_type(headers: &HeaderMap, expected: &'static str) -> ServeE
     ServeError::WrongContentType { expected, given: given.into_owned() }
 }
 
-async fn read(request: Request, state: &AppState) -> Result<Bytes, ServeError> {
+/// The whole body, within the limit.
+///
+/// # Errors
+/// [`ServeError::BodyTooLarge`] and [`ServeError::BodyBroken`].
+pub async fn read(request: Request, state: &AppState) -> Result<Bytes, ServeError> {
     let limit = state.project.settings.body_limit;
     Bytes::from_request(request, state).await.map_err(|rejection| match rejection {
         BytesRejection::FailedToBufferBody(inner) if inner.status().as_u16() == 413 => {

@@ -7,6 +7,8 @@ use axum::http::header;
 use axum::response::{Html, IntoResponse};
 use utoipa::OpenApi;
 
+use crate::inference::handlers as v2;
+use crate::inference::refusal::ProtocolError;
 use crate::problem::{ErrorAnswer, TABLE};
 
 /// The document behind `/openapi.json`.
@@ -29,16 +31,30 @@ use crate::problem::{ErrorAnswer, TABLE};
         super::models::show,
         super::models::move_alias,
         super::models::board,
+        super::monitor::monitor,
         super::project::show,
         super::health::healthz,
         super::health::readyz,
         super::health::metrics,
+        v2::server,
+        v2::live,
+        v2::ready,
+        v2::metadata,
+        v2::model_ready,
+        v2::infer,
+        v2::version_metadata,
+        v2::version_ready,
+        v2::version_infer,
+        v2::index,
+        v2::load,
+        v2::unload,
     ),
-    components(schemas(ErrorAnswer)),
+    components(schemas(ErrorAnswer, ProtocolError)),
     tags(
         (name = "scores", description = "Scores, reasons and recommendations"),
         (name = "facts", description = "Events, outcomes and features"),
         (name = "models", description = "Models, versions and aliases"),
+        (name = "inference", description = "The Open Inference Protocol, version 2"),
         (name = "operation", description = "Health and metrics"),
     )
 )]

@@ -1,5 +1,6 @@
 //! Handlers: extract, call a service function, wrap.
 
+pub mod asker;
 pub mod body;
 pub mod docs;
 pub mod entities;
@@ -8,6 +9,7 @@ pub mod fallback;
 pub mod health;
 pub mod history;
 pub mod models;
+pub mod monitor;
 pub mod outcomes;
 pub mod page;
 pub mod project;

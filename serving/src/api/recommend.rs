@@ -7,6 +7,7 @@ use super::body::{JsonBody, PathOf};
 use super::score::{ensure, json};
 use crate::error::ServeError;
 use crate::problem::ErrorAnswer;
+use crate::score_log::Asker;
 use crate::service::recommend::{self, RecommendAnswer, RecommendRequest};
 use crate::state::AppState;
 
@@ -25,10 +26,12 @@ use crate::state::AppState;
 pub async fn recommend(
     State(state): State<AppState>,
     PathOf(model): PathOf<String>,
+    asker: Asker,
     body: JsonBody,
 ) -> Result<Response, ServeError> {
     let version = body.object::<RecommendRequest<'_>>()?.version;
+    state.score_log.room().await?;
     ensure(&state, &model, version).await?;
     let inside = state.clone();
-    state.compute.work(move || recommend::recommend(&inside, &model, &body.object()?)).await?.map(json)
+    state.compute.work(move || recommend::recommend(&inside, asker, &model, &body.object()?)).await?.map(json)
 }

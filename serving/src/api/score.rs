@@ -10,6 +10,7 @@ use scorehouse_models::ModelVersion;
 use super::body::{JsonBody, PathOf};
 use crate::error::ServeError;
 use crate::problem::ErrorAnswer;
+use crate::score_log::Asker;
 use crate::service::score::{self, ScoreAnswer, ScoreRequest};
 use crate::state::AppState;
 
@@ -28,16 +29,18 @@ use crate::state::AppState;
 pub async fn score(
     State(state): State<AppState>,
     PathOf(model): PathOf<String>,
+    asker: Asker,
     body: JsonBody,
 ) -> Result<Response, ServeError> {
     let request: ScoreRequest<'_> = body.object()?;
+    state.score_log.room().await?;
     ensure(&state, &model, request.version).await?;
     if score::is_small(&request) {
-        return score::score(&state, &model, &request).map(json);
+        return score::score(&state, asker, &model, &request).map(json);
     }
     drop(request);
     let inside = state.clone();
-    state.compute.work(move || score::score(&inside, &model, &body.object()?)).await?.map(json)
+    state.compute.work(move || score::score(&inside, asker, &model, &body.object()?)).await?.map(json)
 }
 
 /// Loads a version that a request names by number, if it is not loaded yet.

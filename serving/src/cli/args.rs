@@ -46,6 +46,10 @@ pub enum Command {
     Score(ScoreArgs),
     /// Recommend products for users.
     Recommend(RecommendArgs),
+    /// What became of a model's scores: calibration, AUC over time, drift from training.
+    Monitor(MonitorArgs),
+    /// Compute served scores again from history and name every feature that differs.
+    Replay(ReplayArgs),
     /// Answer over HTTP until interrupted.
     Serve(ServeArgs),
     /// Simulate a company around real orders, train its three models, and serve them.
@@ -253,6 +257,36 @@ pub struct RecommendArgs {
     /// Version or alias.
     #[arg(long, default_value = "champion")]
     pub version: String,
+}
+
+/// `scorehouse monitor`
+#[derive(Debug, Args)]
+pub struct MonitorArgs {
+    /// The model.
+    pub model: String,
+    /// Only scores answered at this moment or later.
+    #[arg(long, value_name = "MOMENT")]
+    pub since: Option<String>,
+    /// Only scores answered before this moment.
+    #[arg(long, value_name = "MOMENT")]
+    pub until: Option<String>,
+    /// The length of a period; 30d when not given.
+    #[arg(long, value_name = "SPAN")]
+    pub every: Option<String>,
+}
+
+/// `scorehouse replay`
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// The model; all of them when not given.
+    #[arg(long)]
+    pub model: Option<String>,
+    /// Only scores answered at this moment or later.
+    #[arg(long, value_name = "MOMENT")]
+    pub since: Option<String>,
+    /// Only scores answered before this moment.
+    #[arg(long, value_name = "MOMENT")]
+    pub until: Option<String>,
 }
 
 /// `scorehouse serve`

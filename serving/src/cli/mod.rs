@@ -11,10 +11,12 @@ mod history;
 mod ingest;
 mod init;
 mod models;
+mod monitor;
 mod output;
 mod progress;
 mod recommend;
 mod register;
+mod replay;
 mod score;
 mod serve;
 mod session;
@@ -52,6 +54,8 @@ fn run(cli: &Cli) -> Outcome<()> {
         Command::Models(command) => models::run(&Session::open(cli)?, command),
         Command::Score(args) => score::run(&Session::open(cli)?, args),
         Command::Recommend(args) => recommend::run(&Session::open(cli)?, args),
+        Command::Monitor(args) => monitor::run(&Session::open(cli)?, args),
+        Command::Replay(args) => replay::run(&Session::open(cli)?, args),
         Command::Serve(args) => serve::run(&Session::open(cli)?, args),
     }
 }

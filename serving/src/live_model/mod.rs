@@ -43,6 +43,8 @@ struct Stored {
     plan: FeaturePlan,
     /// What a request may give in place of a stored value: every feature that the plan computes on the way.
     slots: FxHashMap<String, (usize, ValueType)>,
+    /// The names of `slots`, by slot.
+    names: FxHashMap<usize, String>,
 }
 
 impl LiveModel {
@@ -155,6 +157,20 @@ impl LiveModel {
         Ok(())
     }
 
+    /// The type of what a request may give in place of a stored value.
+    ///
+    /// # Errors
+    /// [`ServeError::Unknown`] with the nearest feature, [`ServeError::NotSuited`] for a model over a plain table.
+    pub fn given_type(&self, name: &str) -> Result<ValueType, ServeError> {
+        self.slot(name).map(|(_, value_type)| value_type)
+    }
+
+    /// The name under which a request gives the value of a slot.
+    #[must_use]
+    pub fn slot_name(&self, slot: usize) -> Option<&str> {
+        self.stored.as_ref()?.names.get(&slot).map(String::as_str)
+    }
+
     fn slot(&self, name: &str) -> Result<(usize, ValueType), ServeError> {
         let stored = self.stored.as_ref().ok_or_else(|| self.not_suited("reads no entity"))?;
         let known = || {
@@ -199,7 +215,12 @@ impl Stored {
             }
         }
         let slots = given_slots(project, entity, &plan);
-        Ok(Some(Self { entity: entity.clone(), plan, slots }))
+        let mut names: Vec<(usize, String)> =
+            slots.iter().map(|(name, (slot, _))| (*slot, name.clone())).collect();
+        names.sort_unstable();
+        names.dedup_by_key(|(slot, _)| *slot);
+        let names = names.into_iter().collect();
+        Ok(Some(Self { entity: entity.clone(), plan, slots, names }))
     }
 }
 

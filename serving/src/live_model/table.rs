@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use scorehouse_features::definition::Project;
 use scorehouse_features::ids::ModelName;
 use scorehouse_models::{AliasName, ModelVersion, Registry};
@@ -30,6 +30,8 @@ pub struct LiveModels {
     revision: AtomicU64,
     /// Versions loaded before anything points to them, or asked for by number.
     kept: Mutex<VecDeque<Arc<LiveModel>>>,
+    /// Models that do not answer in this server until they are loaded again.
+    unloaded: Mutex<FxHashSet<ModelName>>,
     /// Held while the table is rebuilt: one rebuild at a time, and requests go on reading the old one.
     rebuild: Mutex<()>,
 }
@@ -37,7 +39,11 @@ pub struct LiveModels {
 #[derive(Debug, Default)]
 struct Table {
     models: FxHashMap<ModelName, Vec<Slot>>,
+    unloaded: FxHashSet<ModelName>,
 }
+
+/// Why a model that was unloaded does not answer.
+const UNLOADED: &str = "it was unloaded from this server; load it again";
 
 /// What stands behind one alias.
 #[derive(Debug, Clone)]
@@ -91,6 +97,7 @@ impl LiveModels {
             now: ArcSwap::default(),
             revision: AtomicU64::new(u64::MAX),
             kept: Mutex::default(),
+            unloaded: Mutex::default(),
             rebuild: Mutex::default(),
         };
         live.refresh()?;
@@ -114,6 +121,9 @@ impl LiveModels {
         }
         let table = self.now.load();
         let slots = table.models.get(model).ok_or_else(|| self.unknown_model(model, &table))?;
+        if version.is_some() && table.unloaded.contains(model) {
+            return Err(not_live(model, UNLOADED.into()));
+        }
         if let Some(version) = version {
             let live = self.loaded(slots, model, ModelVersion(version));
             let model = live.ok_or_else(|| not_live(model, format!("version {version} is not loaded")))?;
@@ -189,22 +199,59 @@ impl LiveModels {
         if revision == self.revision.load(Ordering::Acquire) {
             return Ok(false);
         }
+        self.rebuild()?;
+        Ok(true)
+    }
+
+    /// Brings a model back that was unloaded, and follows the registry as it stands now.
+    ///
+    /// # Errors
+    /// What the registry reports.
+    pub fn load(&self, model: &ModelName) -> Result<(), ServeError> {
+        self.unloaded.lock().remove(model);
+        self.rebuild()
+    }
+
+    /// Lets every version of a model go; requests under way end with the version they began with.
+    ///
+    /// # Errors
+    /// What the registry reports.
+    pub fn unload(&self, model: &ModelName) -> Result<(), ServeError> {
+        self.unloaded.lock().insert(model.clone());
+        self.kept.lock().retain(|loaded| loaded.name != *model);
+        self.rebuild()
+    }
+
+    fn rebuild(&self) -> Result<(), ServeError> {
         let _alone = self.rebuild.lock();
+        let unloaded = self.unloaded.lock().clone();
         let kept = self.kept.lock().clone();
         let revision = self.registry.revision()?;
         let before = self.now.load_full();
         let mut models = FxHashMap::default();
         for record in self.registry.list()? {
-            let old = before.models.get(&record.name).map_or(&[][..], Vec::as_slice);
+            let old = before.models.get(&record.name).filter(|_| !before.unloaded.contains(&record.name));
+            let old = old.map_or(&[][..], Vec::as_slice);
             let aliases = record.aliases.into_iter();
+            if unloaded.contains(&record.name) {
+                let slots = aliases.map(|to| self.let_go(&record.name, to)).collect();
+                models.insert(record.name, slots);
+                continue;
+            }
             let slots = aliases.map(|to| self.follow(&record.name, to, old, &kept)).collect();
             models.insert(record.name, slots);
         }
         self.forget_taken_away(&before, &models);
         self.kept.lock().retain(|loaded| !is_live(&models, loaded));
-        self.now.store(Arc::new(Table { models }));
+        self.now.store(Arc::new(Table { models, unloaded }));
         self.revision.store(revision, Ordering::Release);
-        Ok(true)
+        Ok(())
+    }
+
+    /// An alias of a model that was unloaded.
+    fn let_go(&self, model: &ModelName, (alias, points_to): (AliasName, ModelVersion)) -> Slot {
+        self.metrics.live(model.as_str(), alias.as_str(), 0);
+        Slot { alias, points_to, live: None, refused: Some(UNLOADED.into()) }
     }
 
     fn follow(

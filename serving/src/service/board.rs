@@ -214,8 +214,8 @@ impl Board<'_> {
         reasons: usize,
     ) -> Result<scorehouse_models::Score, ServeError> {
         let entity = EntityAsked { key: Some(key.as_str().into()), ..EntityAsked::default() };
-        let read = EntityRead { entity: &entity, common: &[], as_of, reasons };
-        score_entity(self.online(), self.model, &read)
+        let read = EntityRead { entity: &entity, common: &[], as_of, reasons, keep: false };
+        score_entity(self.online(), self.model, &read).map(|(score, _)| score)
     }
 
     fn explain(&self, line: Line, reasons: usize) -> Result<BoardLine, ServeError> {

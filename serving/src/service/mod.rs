@@ -6,6 +6,7 @@ pub mod events;
 pub mod history;
 pub mod models;
 pub mod moment;
+pub mod monitor;
 pub mod outcomes;
 pub mod project;
 pub mod recommend;

@@ -160,7 +160,9 @@ impl Scalar<'_> {
         ServeError::WrongType { field: field.to_owned(), expected: expected.to_owned(), given: self.told() }
     }
 
-    fn told(&self) -> String {
+    /// The value as a refusal tells it.
+    #[must_use]
+    pub fn told(&self) -> String {
         match self {
             Self::Null => "null".to_owned(),
             Self::Bool(value) => value.to_string(),

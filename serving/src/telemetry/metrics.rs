@@ -29,6 +29,8 @@ pub struct Metrics {
     live_version: IntGaugeVec,
     swaps: IntCounterVec,
     refusals: IntCounterVec,
+    score_log: IntCounterVec,
+    score_log_waiting: IntGauge,
 }
 
 fn bug(error: &prometheus::Error) -> ServeError {
@@ -104,6 +106,18 @@ impl Metrics {
                 "Versions that were not allowed to go live",
                 &["model"],
             )?,
+            score_log: to.counters(
+                "scorehouse_score_log_rows_total",
+                "Rows of answers by what became of them (written; dropped for want of room; lost to a failing disk)",
+                &["result"],
+            )?,
+            score_log_waiting: to.register(
+                IntGauge::new(
+                    "scorehouse_score_log_waiting_bytes",
+                    "Bytes of answers that waited when the writer last came",
+                )
+                .map_err(|e| bug(&e))?,
+            )?,
             registry: to.0,
         })
     }
@@ -166,6 +180,16 @@ impl Metrics {
     /// A version was not allowed to go live.
     pub fn version_refused(&self, model: &str) {
         self.refusals.with_label_values(&[model]).inc();
+    }
+
+    /// Rows of answers in the score log; `result` is `written`, `dropped` or `lost`.
+    pub fn score_log_rows(&self, result: &str, rows: usize) {
+        self.score_log.with_label_values(&[result]).inc_by(rows as u64);
+    }
+
+    /// Bytes of answers that wait to be written.
+    pub fn score_log_waiting(&self, bytes: usize) {
+        self.score_log_waiting.set(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 
     /// The text that Prometheus reads.

@@ -6,4 +6,4 @@ mod observe;
 
 pub use log::{LogFormat, init};
 pub use metrics::Metrics;
-pub(crate) use observe::observe;
+pub(crate) use observe::{RequestId, observe};

@@ -7,14 +7,19 @@ use std::time::Instant;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use futures::FutureExt;
 
 use crate::error::ServeError;
+use crate::inference::refusal::shaped;
 use crate::state::AppState;
 
 /// The header that carries a request's id in both directions.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// A request's id, for whoever handles it.
+#[derive(Debug, Clone)]
+pub struct RequestId(pub HeaderValue);
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
@@ -26,9 +31,10 @@ fn request_id(request: &Request) -> HeaderValue {
 }
 
 /// Wraps a handler: id, time limit, count, and a panic turned into an answer.
-pub async fn observe(State(state): State<AppState>, request: Request, next: Next) -> Response {
+pub async fn observe(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     let began = Instant::now();
     let id = request_id(&request);
+    request.extensions_mut().insert(RequestId(id.clone()));
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
@@ -52,13 +58,14 @@ fn known_method(method: &str) -> &str {
 
 async fn guarded(state: &AppState, request: Request, next: Next) -> Response {
     let limit = state.timeout;
+    let uri = request.uri().clone();
     let run = AssertUnwindSafe(next.run(request)).catch_unwind();
     match tokio::time::timeout(limit, run).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(_panic)) => {
             state.metrics.panics().inc();
-            ServeError::Bug { message: "a handler panicked".into() }.into_response()
+            shaped(uri.path(), ServeError::Bug { message: "a handler panicked".into() })
         }
-        Err(_) => ServeError::TimedOut { seconds: limit.as_secs() }.into_response(),
+        Err(_) => shaped(uri.path(), ServeError::TimedOut { seconds: limit.as_secs() }),
     }
 }

@@ -86,17 +86,23 @@ impl Fixture {
 
     /// As [`Fixture::new`], with room of one's own choice.
     pub fn with(doors: Doors) -> Self {
-        Self::built(doors, Duration::from_secs(20))
+        Self::built(doors, Duration::from_secs(20), |_| {})
     }
 
     /// As [`Fixture::new`], with a time limit of one's own choice.
     pub fn with_timeout(timeout: Duration) -> Self {
-        Self::built(Doors { threads: 2, ..Doors::default() }, timeout)
+        Self::built(Doors { threads: 2, ..Doors::default() }, timeout, |_| {})
     }
 
-    fn built(doors: Doors, timeout: Duration) -> Self {
+    /// As [`Fixture::new`], with settings of one's own choice.
+    pub fn changed(change: impl FnOnce(&mut Project)) -> Self {
+        Self::built(Doors { threads: 2, ..Doors::default() }, Duration::from_secs(20), change)
+    }
+
+    fn built(doors: Doors, timeout: Duration, change: impl FnOnce(&mut Project)) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let project = project(folder.path());
+        let mut project = project(folder.path());
+        change(&mut project);
         let clock: Arc<dyn Clock> = Arc::new(FixedClock(Timestamp::parse(NOW).unwrap()));
         let base = Base::empty(&Layout::of(&project).unwrap());
         let log = scorehouse::stores::log_path(&project);

@@ -5,7 +5,9 @@
 //! - `recommend`: rules, strangers, baskets, what was just bought
 //! - `facts`: entities and their features, pages of keys
 //! - `events`, `outcomes`: pushes: whole or not at all, repeats, where outcomes land
+//! - `evidence`: the score log, its limits, and its replay
 //! - `history`: training sets: moments, order, formats
+//! - `inference`: the standard protocol: tensors of every datatype, entity keys, bytes, its refusals
 //! - `models`: listings, moves of aliases, refused versions, moves under load
 //! - `refusals`: bad input of every kind
 //! - `drain`: a stop loses no request
@@ -15,9 +17,11 @@
 
 mod drain;
 mod events;
+mod evidence;
 mod facts;
 mod fixture;
 mod history;
+mod inference;
 mod models;
 mod operation;
 mod outcomes;

@@ -22,6 +22,16 @@ fn the_smallest_project_needs_six_lines() {
 }
 
 #[test]
+fn the_score_log_is_read_in_its_units_and_kept_by_default() {
+    let plain = parse("[project]\nname = \"p\"\n");
+    assert_eq!(plain.score_log, crate::definition::ScoreLogSettings::default());
+    let text = "[project]\nname = \"p\"\n[score_log]\nenabled = false\nmemory = \"2MiB\"\noverflow = \"drop\"\nflush = \"5s\"\nkeep = \"365d\"\n";
+    let log = parse(text).score_log;
+    assert_eq!((log.enabled, log.memory, log.overflow), (false, 2 << 20, crate::definition::Overflow::Drop));
+    assert_eq!((log.flush.0, log.keep.map(|span| span.0)), (5_000_000, Some(365 * crate::time::DAY)));
+}
+
+#[test]
 fn settings_are_read_in_their_units() {
     let project = parse(WHOLE);
     assert_eq!((project.name.as_str(), project.seed), ("wholesale", 7));

@@ -7,8 +7,9 @@ mod write;
 use arrow_array::RecordBatch;
 use scorehouse_features::definition::{FeatureField, FeatureSet, Project};
 use scorehouse_features::ids::{EntityName, FeatureName, FeatureSetName};
-use scorehouse_features::time::Timestamp;
+use scorehouse_features::time::{Span, Timestamp};
 use scorehouse_features::view::FeaturePlan;
+use scorehouse_models::Registry;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -16,6 +17,8 @@ pub use rows::GivenRows;
 pub use write::{Format, write};
 
 use crate::error::{Noun, ServeError};
+use crate::monitor::MonitorReport;
+use crate::score_log::read::Range;
 use crate::service::scalar::Fields;
 use crate::state::AppState;
 
@@ -37,6 +40,28 @@ pub trait TrainingSets: Send + Sync {
         rows: &RecordBatch,
         missing: bool,
     ) -> Result<RecordBatch, ServeError>;
+
+    /// Looks at what became of a model's scores, with what was pushed taken over first.
+    ///
+    /// # Errors
+    /// What reading the score log and history report.
+    fn monitor(&self, asked: &MonitorAsked<'_>) -> Result<MonitorReport, ServeError>;
+}
+
+/// Which scores to look at.
+pub struct MonitorAsked<'a> {
+    /// The project.
+    pub project: &'a Project,
+    /// Where versions come from.
+    pub registry: &'a dyn Registry,
+    /// The model.
+    pub model: &'a str,
+    /// The present.
+    pub now: Timestamp,
+    /// The moments of answering that count.
+    pub range: Range,
+    /// The length of a period.
+    pub every: Span,
 }
 
 /// A request for a training set.

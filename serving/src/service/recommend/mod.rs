@@ -1,5 +1,6 @@
 //! Products for a customer, a basket or a stranger, under the project's rules.
 
+mod evidence;
 mod past;
 mod request;
 mod shelf;
@@ -10,17 +11,19 @@ use scorehouse_features::time::Timestamp;
 use scorehouse_features::view::RequestFields;
 use scorehouse_models::predictor::recommender::{Interaction, Query};
 
+pub use evidence::{Given, keep};
 pub use past::Bought;
-pub use request::{RecommendAnswer, RecommendRequest};
+pub use request::{Found, RecommendAnswer, RecommendRequest};
 pub use shelf::Shelf;
 
 use crate::error::{Noun, ServeError};
-use crate::live_model::LiveModel;
+use crate::live_model::{LiveModel, Selected};
+use crate::score_log::Asker;
 use crate::service::entities::key_of;
 use crate::service::moment;
 use crate::service::scalar::Fields;
 use crate::state::AppState;
-use request::{Filtered, Found};
+use request::Filtered;
 use shelf::Visit;
 
 /// Most products of one answer.
@@ -37,10 +40,36 @@ const ITEMS: usize = 10;
 /// answers with scores.
 pub fn recommend(
     state: &AppState,
+    asker: Asker,
     model: &str,
     request: &RecommendRequest<'_>,
 ) -> Result<Vec<u8>, ServeError> {
     let selected = state.live.select(model, request.alias.as_deref(), request.version)?;
+    let (as_of, found) = answered(state, &selected, request)?;
+    let answer = RecommendAnswer::new(&selected, request.customer.as_deref(), as_of, found);
+    let bytes = answer.to_json()?;
+    keep(state, &selected, asker, Given { request, as_of, items: answer.into_items() });
+    Ok(bytes)
+}
+
+/// Recommends products with a version that was selected already; what else the request says of a version does not
+/// count.
+///
+/// # Errors
+/// As for [`recommend`].
+pub fn find_for(
+    state: &AppState,
+    selected: &Selected,
+    request: &RecommendRequest<'_>,
+) -> Result<(Timestamp, Found), ServeError> {
+    answered(state, selected, request)
+}
+
+fn answered(
+    state: &AppState,
+    selected: &Selected,
+    request: &RecommendRequest<'_>,
+) -> Result<(Timestamp, Found), ServeError> {
     let n = request.n.unwrap_or(ITEMS);
     check(request, n)?;
     let as_of = moment::as_of(state.clock.as_ref(), request.as_of.as_deref())?;
@@ -49,7 +78,7 @@ pub fn recommend(
     let asked = Asked { customer: customer.as_ref(), request, n, as_of, fields: &fields };
     let found = find(state, &selected.model, &asked)?;
     selected.model.count_recommendation();
-    RecommendAnswer::new(&selected, request.customer.as_deref(), as_of, found).to_json()
+    Ok((as_of, found))
 }
 
 fn check(request: &RecommendRequest<'_>, n: usize) -> Result<(), ServeError> {

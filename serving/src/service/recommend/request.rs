@@ -10,7 +10,7 @@ use crate::live_model::Selected;
 use crate::service::scalar::{Fields, Text};
 
 /// A request for products: for a customer, for a basket, for both, or with neither for a stranger.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"customer": "13085", "n": 5, "filtered": true}))]
 pub struct RecommendRequest<'a> {
@@ -138,6 +138,11 @@ impl<'a> RecommendAnswer<'a> {
             items: found.items,
             filtered: found.filtered,
         }
+    }
+
+    /// The products, for the evidence.
+    pub fn into_items(self) -> Vec<Recommended> {
+        self.items
     }
 
     /// The answer's bytes.

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use crate::error::ServeError;
 use crate::live_model::Selected;
 use crate::problem::ErrorBody;
+use crate::service::score::row::Kept;
 
 /// Scores of one version of a model.
 #[derive(Debug, Serialize, ToSchema)]
@@ -74,6 +75,8 @@ pub struct Scored<'a> {
     pub key: Option<&'a str>,
     /// Its score, or why there is none.
     pub result: Result<Score, ServeError>,
+    /// What it was computed from, where that is kept.
+    pub kept: Option<Kept>,
 }
 
 #[derive(Debug)]
@@ -99,6 +102,11 @@ impl<'a> ScoreAnswer<'a> {
             as_of,
             scores: scores.into_iter().map(row).collect(),
         }
+    }
+
+    /// The rows, for the evidence.
+    pub fn into_rows(self) -> impl Iterator<Item = Scored<'a>> {
+        self.scores.into_iter().map(|row| row.scored)
     }
 
     /// The answer's bytes.

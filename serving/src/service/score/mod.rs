@@ -1,22 +1,24 @@
 //! Scores with reasons, from stored features and what the request brings.
 
 mod answer;
+mod evidence;
 mod request;
 mod row;
 
 use rayon::prelude::*;
 use scorehouse_features::time::Timestamp;
 
-pub use answer::ScoreAnswer;
+pub use answer::{ScoreAnswer, Scored};
+pub use evidence::keep;
 pub use request::{EntityAsked, ScoreRequest};
-pub use row::{EntityRead, Row, score_entity};
+pub use row::{EntityRead, Kept, NOBODY, Row, score_entity};
 
 use crate::error::ServeError;
 use crate::live_model::{LiveModel, Selected};
+use crate::score_log::Asker;
 use crate::service::moment;
 use crate::service::scalar::Fields;
 use crate::state::AppState;
-use answer::Scored;
 
 /// Most rows of one request.
 pub const MOST_ROWS: usize = 10_000;
@@ -43,13 +45,44 @@ fn row_count(request: &ScoreRequest<'_>) -> usize {
 /// # Errors
 /// [`ServeError::Unknown`] for a model, version, alias, feature or key; a value of the wrong type; a moment
 /// in the future; a model that answers with items.
-pub fn score(state: &AppState, model: &str, request: &ScoreRequest<'_>) -> Result<Vec<u8>, ServeError> {
+pub fn score(
+    state: &AppState,
+    asker: Asker,
+    model: &str,
+    request: &ScoreRequest<'_>,
+) -> Result<Vec<u8>, ServeError> {
     let selected = state.live.select(model, request.alias.as_deref(), request.version)?;
     let as_of = moment::as_of(state.clock.as_ref(), request.as_of.as_deref())?;
-    let scores = scored(state, &selected, request, as_of)?;
-    selected.model.count_scores(scores.len());
+    let scores = answered(state, &selected, request, as_of)?;
     let answer = ScoreAnswer::new(&selected, as_of, scores);
-    answer.to_json()
+    let bytes = answer.to_json()?;
+    keep(state, &selected, asker, answer.into_rows());
+    Ok(bytes)
+}
+
+/// Scores every row of a request with a version that was selected already; what else the request says of a version
+/// does not count.
+///
+/// # Errors
+/// As for [`score`].
+pub fn score_rows<'a>(
+    state: &AppState,
+    selected: &Selected,
+    request: &'a ScoreRequest<'a>,
+) -> Result<Vec<Scored<'a>>, ServeError> {
+    let as_of = moment::as_of(state.clock.as_ref(), request.as_of.as_deref())?;
+    answered(state, selected, request, as_of)
+}
+
+fn answered<'a>(
+    state: &AppState,
+    selected: &Selected,
+    request: &'a ScoreRequest<'a>,
+    as_of: Timestamp,
+) -> Result<Vec<Scored<'a>>, ServeError> {
+    let scores = scored(state, selected, request, as_of)?;
+    selected.model.count_scores(scores.len());
+    Ok(scores)
 }
 
 fn scored<'a>(
@@ -65,10 +98,11 @@ fn scored<'a>(
         common: selected.model.bind(&request.features)?,
         as_of,
         reasons: request.reasons as usize,
+        keep: state.score_log.keeps(),
     };
     let one = |row: &Row<'a>| match job.score(row) {
-        Ok(score) => Ok(Scored { key: row.key(), result: Ok(score) }),
-        Err(error) if request.partial => Ok(Scored { key: row.key(), result: Err(error) }),
+        Ok((score, kept)) => Ok(Scored { key: row.key(), result: Ok(score), kept }),
+        Err(error) if request.partial => Ok(Scored { key: row.key(), result: Err(error), kept: None }),
         Err(error) => Err(error),
     };
     if is_small(request) { rows.iter().map(one).collect() } else { rows.par_iter().map(one).collect() }
@@ -81,20 +115,24 @@ struct Job<'a> {
     common: Vec<(usize, scorehouse_features::value::Value)>,
     as_of: Timestamp,
     reasons: usize,
+    keep: bool,
 }
 
 impl Job<'_> {
-    fn score(&self, row: &Row<'_>) -> Result<scorehouse_models::Score, ServeError> {
+    fn score(&self, row: &Row<'_>) -> Result<(scorehouse_models::Score, Option<Kept>), ServeError> {
         match row {
             Row::Entity(entity) => {
                 let as_of = match &entity.as_of {
                     Some(text) => moment::as_of(self.state.clock.as_ref(), Some(text))?,
                     None => self.as_of,
                 };
-                let asked = row::EntityRead { entity, common: &self.common, as_of, reasons: self.reasons };
+                let (reasons, keep) = (self.reasons, self.keep);
+                let asked = row::EntityRead { entity, common: &self.common, as_of, reasons, keep };
                 row::score_entity(self.state.online.as_ref(), self.model, &asked)
             }
-            Row::Inputs(fields) => row::score_inputs(self.model, fields, self.as_of, self.reasons),
+            Row::Inputs(fields) => {
+                row::score_inputs(self.model, fields, (self.as_of, self.reasons), self.keep)
+            }
         }
     }
 }

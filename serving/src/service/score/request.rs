@@ -13,7 +13,7 @@ use crate::service::scalar::{Fields, OneOrMany, Scalar, Text};
 ///
 /// Give `entity` or `entities` for a model over an entity: its features come from the store, as of `as_of`,
 /// and any of them may be given in `features` instead. Give `inputs` for a model over a plain table.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"entities": ["D-1001", {"key": "D-1002", "features": {"deal.amount": 1200}}], "reasons": 3}))]
 pub struct ScoreRequest<'a> {

@@ -49,7 +49,7 @@ thread_local! {
 
 /// The key that an entity described by its features alone is read under. No row holds it: it is a code point
 /// that Unicode reserves never to be a character.
-const NOBODY: &str = "\u{fdd0}";
+pub const NOBODY: &str = "\u{fdd0}";
 
 /// What is asked of one entity.
 #[derive(Debug, Clone, Copy)]
@@ -62,6 +62,21 @@ pub struct EntityRead<'a> {
     pub as_of: Timestamp,
     /// How many reasons at most.
     pub reasons: usize,
+    /// True: hold on to what the score was computed from.
+    pub keep: bool,
+}
+
+/// What a score was computed from, for the evidence.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kept {
+    /// The moment whose knowledge counted.
+    pub as_of: Timestamp,
+    /// True when the inputs came from the store, save what the request gave.
+    pub stored: bool,
+    /// The model's inputs in order.
+    pub inputs: Vec<Value>,
+    /// What the request gave in place of stored values, by slot.
+    pub given: Vec<(usize, Value)>,
 }
 
 /// Scores one entity.
@@ -72,7 +87,7 @@ pub fn score_entity(
     online: &dyn OnlineStore,
     model: &LiveModel,
     asked: &EntityRead<'_>,
-) -> Result<Score, ServeError> {
+) -> Result<(Score, Option<Kept>), ServeError> {
     let (plan, entity) = model.plan()?;
     let key = key_of(asked.entity.key.as_deref().unwrap_or(NOBODY))?;
     if asked.entity.key.is_some() && !online.contains(entity, &key)? {
@@ -85,7 +100,14 @@ pub fn score_entity(
         let request = RequestFields::new();
         let read = Read { key: &key, as_of: asked.as_of, request: &request, overrides: &work.overrides };
         plan.read(online, &read, &mut work.read, &mut work.values)?;
-        Ok(model.scoring().score(&work.values, asked.as_of, asked.reasons, &mut work.score)?)
+        let score = model.scoring().score(&work.values, asked.as_of, asked.reasons, &mut work.score)?;
+        let kept = asked.keep.then(|| Kept {
+            as_of: asked.as_of,
+            stored: true,
+            inputs: std::mem::take(&mut work.values),
+            given: work.overrides.clone(),
+        });
+        Ok((score, kept))
     })
 }
 
@@ -96,9 +118,9 @@ pub fn score_entity(
 pub fn score_inputs(
     model: &LiveModel,
     fields: &Fields<'_>,
-    as_of: Timestamp,
-    reasons: usize,
-) -> Result<Score, ServeError> {
+    (as_of, reasons): (Timestamp, usize),
+    keep: bool,
+) -> Result<(Score, Option<Kept>), ServeError> {
     WORK.with_borrow_mut(|work| {
         work.values.clear();
         work.values.resize(model.scoring().signature().inputs.len(), Value::Missing(Missing::NotGiven));
@@ -106,6 +128,11 @@ pub fn score_inputs(
             let (position, value_type) = model.input(name)?;
             work.values[position] = given.to_value(name, value_type)?;
         }
-        Ok(model.scoring().score(&work.values, as_of, reasons, &mut work.score)?)
+        let score = model.scoring().score(&work.values, as_of, reasons, &mut work.score)?;
+        let kept = keep.then(|| {
+            let inputs = std::mem::take(&mut work.values);
+            Kept { as_of, stored: false, inputs, given: Vec::new() }
+        });
+        Ok((score, kept))
     })
 }

@@ -1,0 +1,18 @@
+//! The Open Inference Protocol, version 2: the same models and the same store behind tensors.
+//!
+//! A body is read into tensors whatever wrote it ([`wire`]: JSON, with bytes behind it where a client chose so),
+//! tensors become the very requests that the native routes take (`rows`, `shelf`), and the answer becomes
+//! tensors again (`answer`). Refusals have the protocol's own shape (`refusal`).
+
+mod answer;
+mod datatype;
+pub mod handlers;
+mod infer;
+mod models;
+mod parameters;
+pub mod refusal;
+mod request;
+mod rows;
+mod shelf;
+mod tensor;
+mod wire;

@@ -1,0 +1,174 @@
+use std::fs::OpenOptions;
+use std::path::PathBuf;
+
+use scorehouse::replay::{Replay, SkewReport};
+use scorehouse::score_log::folder;
+use scorehouse::score_log::read::{LoggedScore, Range, scores};
+use scorehouse::stores::open_history;
+use scorehouse_features::definition::Overflow;
+use scorehouse_features::time::Timestamp;
+use scorehouse_features::value::Value;
+use serde_json::{Value as Json, json};
+
+use crate::fixture::{Fixture, NOW, point, register, win_artifact};
+
+const WIN: &str = "/v1/models/win/score";
+
+fn log(fixture: &Fixture) -> PathBuf {
+    folder(&fixture.state.project.state)
+}
+
+fn logged(fixture: &Fixture) -> Vec<LoggedScore> {
+    let mut rows = Vec::new();
+    scores(&log(fixture), "win", Range::ALL, &mut |row| {
+        rows.push(row);
+        Ok(())
+    })
+    .unwrap();
+    rows
+}
+
+fn entries(folder: PathBuf) -> Vec<PathBuf> {
+    std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+}
+
+/// History has a runtime of its own, so it is asked on a thread that has none.
+fn replay(fixture: &Fixture) -> SkewReport {
+    fixture.state.score_log.flush().unwrap();
+    let (project, registry) = (&fixture.state.project, fixture.registry.as_ref());
+    let run = || {
+        let store = open_history(project).unwrap();
+        store.drain_log(project).unwrap();
+        Replay { project, store: &store, registry, range: Range::ALL }.run(None).unwrap()
+    };
+    std::thread::scope(|threads| threads.spawn(run).join().unwrap())
+}
+
+#[tokio::test]
+async fn every_score_is_kept_with_its_inputs_and_the_very_bits_of_its_answer() {
+    let fixture = Fixture::new();
+    let body =
+        json!({"entities": ["D-1", {"key": "D-2", "features": {"request.discount": 0.5}}], "reasons": 2});
+    let answer = fixture.post(WIN, body).await.json();
+    fixture.post("/v2/models/win/infer", json!({"parameters": {"entity_key": "D-4"}})).await;
+    fixture.state.score_log.flush().unwrap();
+    let rows = logged(&fixture);
+    let keys: Vec<_> = rows.iter().map(|row| row.key.as_deref().unwrap()).collect();
+    assert_eq!(keys, ["D-1", "D-2", "D-4"]);
+    for (row, shown) in rows.iter().zip(answer["scores"].as_array().unwrap()) {
+        assert_eq!(row.raw.to_bits(), shown["raw"].as_f64().unwrap().to_bits());
+        assert_eq!(row.output.to_bits(), shown["probability"].as_f64().unwrap().to_bits());
+        assert_eq!((row.at, row.version, row.stored), (Timestamp::parse(NOW).unwrap(), 1, true));
+    }
+    assert_eq!(rows[0].inputs[0], ("deal.amount".into(), Value::Float(1000.0)));
+    assert_eq!(rows[0].inputs[3], ("account.orders.lines_30d".into(), Value::Int(1)));
+    assert_eq!(rows[0].given, None);
+    assert_eq!(rows[1].given.as_deref(), Some(r#"{"request.discount":0.5}"#));
+    assert!(rows[2].inputs[2].1.is_missing(), "a deal without an account has no revenue: {:?}", rows[2]);
+}
+
+#[tokio::test]
+async fn a_closed_log_is_parquet_and_a_torn_segment_gives_what_was_whole() {
+    let fixture = Fixture::new();
+    for _ in 0..2 {
+        fixture.post(WIN, json!({"entity": "D-1"})).await;
+        fixture.state.score_log.flush().unwrap();
+    }
+    let segments = entries(log(&fixture).join("open"));
+    assert_eq!(segments.len(), 1);
+    let file = OpenOptions::new().write(true).open(&segments[0]).unwrap();
+    file.set_len(file.metadata().unwrap().len() - 10).unwrap();
+    assert_eq!(logged(&fixture).len(), 1, "the second batch is torn, the first is not");
+    fixture.state.score_log.close();
+    assert_eq!(entries(log(&fixture).join("open")), Vec::<PathBuf>::new());
+    let days = entries(log(&fixture).join("win"));
+    assert_eq!(days.len(), 1);
+    assert!(days[0].ends_with("2024-03-31"), "{days:?}");
+    assert_eq!(logged(&fixture).len(), 1);
+}
+
+#[tokio::test]
+async fn a_log_without_room_drops_and_counts_or_holds_requests_back_as_declared() {
+    let drops = Fixture::changed(|project| {
+        project.score_log.memory = 0;
+        project.score_log.overflow = Overflow::Drop;
+    });
+    assert_eq!(drops.post(WIN, json!({"entities": ["D-1", "D-2", "D-4"]})).await.status, 200);
+    let text = String::from_utf8(drops.get("/metrics").await.bytes.to_vec()).unwrap();
+    assert!(text.contains(r#"scorehouse_score_log_rows_total{result="dropped"} 3"#), "{text}");
+    let waits = Fixture::changed(|project| project.score_log.memory = 0);
+    assert_eq!(waits.post(WIN, json!({"entity": "D-1"})).await.refusal(), (429, "overloaded".into()));
+    let off = Fixture::changed(|project| project.score_log.enabled = false);
+    assert_eq!(off.post(WIN, json!({"entity": "D-1"})).await.status, 200);
+    assert!(!log(&off).exists());
+}
+
+#[tokio::test]
+async fn recommendations_are_kept_with_what_was_asked() {
+    let fixture = Fixture::new();
+    let body = json!({"customer": "A-1", "basket": ["P-1"], "n": 2, "request": {"country": "GB"}});
+    let answer = fixture.post("/v1/models/upsell/recommend", body).await.json();
+    fixture.state.score_log.close();
+    let mut seen = Vec::new();
+    scorehouse::score_log::read::batches(&log(&fixture), "upsell", Range::ALL, &mut |batch| {
+        seen.push(batch.clone());
+        Ok(())
+    })
+    .unwrap();
+    let shown = arrow_cast::pretty::pretty_format_batches(&seen).unwrap().to_string();
+    for part in
+        ["A-1", r#""basket":["P-1"]"#, r#""country":"GB""#, answer["items"][0]["item"].as_str().unwrap()]
+    {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+}
+
+#[tokio::test]
+async fn a_replay_gives_every_served_score_again_to_the_last_bit() {
+    let fixture = Fixture::new();
+    let rows = json!({"entities": [
+        "D-1", "D-2", "D-4",
+        {"key": "D-1", "as_of": "2024-03-15"},
+        {"key": "D-1", "features": {"request.discount": 0.125}},
+        {"key": "D-1", "features": {"deal.amount": 77.5, "request.discount": 0.1}},
+        {"features": {"deal.amount": 3}},
+    ]});
+    assert_eq!(fixture.post(WIN, rows).await.status, 200);
+    let plain = json!({"inputs": [{"deal.amount": 0.1, "account.orders.lines_30d": 2}, {}]});
+    assert_eq!(fixture.post(WIN, plain).await.status, 200);
+    let second = register(fixture.registry.as_ref(), "win", &win_artifact(&fixture.state.project, 0.5));
+    point(fixture.registry.as_ref(), "win", "champion", second);
+    fixture.state.live.refresh().unwrap();
+    assert_eq!(fixture.post(WIN, json!({"entity": "D-2"})).await.json()["version"], 2);
+    let report = replay(&fixture);
+    assert_eq!((report.rows, report.same, report.different), (10, 10, 0), "{report:?}");
+    assert!(report.skipped.is_empty() && report.features.is_empty(), "{report:?}");
+}
+
+#[tokio::test]
+async fn a_replay_names_the_features_that_came_out_otherwise() {
+    let fixture = Fixture::new();
+    fixture.post(WIN, json!({"entities": ["D-1", "D-2"]})).await;
+    fixture.state.score_log.flush().unwrap();
+    // A row that comes in afterwards and says that it was known before.
+    let late =
+        json!({"account_id": "A-1", "product_id": "P-9", "quantity": 1, "amount": 8.0, "at": "2024-03-30"});
+    assert_eq!(fixture.post("/v1/events/orders", late).await.status, 200);
+    let report = replay(&fixture);
+    assert_eq!((report.rows, report.same, report.different), (2, 1, 1), "{report:?}");
+    let names: Vec<_> = report.features.iter().map(|skew| (skew.feature.as_str(), skew.rows)).collect();
+    assert_eq!(names, [("account.orders.lines_30d", 1), ("account.orders.revenue", 1)]);
+    let example = &report.features[1].examples[0];
+    assert_eq!(
+        (example.key.as_deref(), &example.served, &example.now),
+        (Some("D-1"), &json!(100.0), &json!(108.0))
+    );
+    assert!((report.scores[0].largest - difference()).abs() < 1e-12, "{report:?}");
+    let as_json: Json = serde_json::to_value(&report).unwrap();
+    assert_eq!(as_json["different"], 1);
+}
+
+/// What eight more in revenue and one more line do to the answer for D-1: log-odds 4 become 5.08.
+fn difference() -> f64 {
+    crate::fixture::sigmoid(5.08) - crate::fixture::sigmoid(4.0)
+}
