@@ -51,6 +51,7 @@ fn project(train: &Path, label: &str, id: Option<&str>, candidates: Vec<Candidat
         feature_sets: Default::default(),
         models: [(name, model)].into_iter().collect(),
         settings: Settings::default(),
+        score_log: Default::default(),
     }
 }
 
@@ -76,6 +77,7 @@ fn main() {
         seed: std::env::var("SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(7),
         threads: 2,
         now: Timestamp(0),
+        champion: None,
         progress: &Told,
     })
     .expect("a trained model");

@@ -7,8 +7,10 @@ use scorehouse_models::Artifact;
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::ColumnNote;
-use crate::gate::Gate;
+use crate::drift::Drift;
+use crate::gate::{Champion, Gate};
 use crate::history::History;
+use crate::leak::LeakWarning;
 use crate::metric::Evaluation;
 use crate::progress::Progress;
 
@@ -27,6 +29,8 @@ pub struct TrainRequest<'a> {
     pub threads: usize,
     /// The present moment, for what is known and what is not yet.
     pub now: Timestamp,
+    /// The model that is live now, which the new one is compared with.
+    pub champion: Option<Champion<'a>>,
     /// Who is told of the progress.
     pub progress: &'a dyn Progress,
 }
@@ -52,6 +56,10 @@ pub struct Trained {
     pub report_html: Option<String>,
     /// What was done to each column, and which were set aside.
     pub notes: Vec<ColumnNote>,
+    /// Columns that seem to know the outcome; none for a recommender.
+    pub leaks: Vec<LeakWarning>,
+    /// How the latest rows differ from those learnt from; none without time.
+    pub drift: Option<Drift>,
 }
 
 /// One candidate's showing on the holdout.

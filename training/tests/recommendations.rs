@@ -72,7 +72,16 @@ const TIMED: &str = "[model.next]\npipeline = \"interactions\"\ntable = \"rows.c
 
 fn train_next(project: &Project, history: &dyn History, threads: usize) -> Result<Trained, TrainingError> {
     let model = ModelName::new("next").unwrap();
-    train(TrainRequest { project, model: &model, history, seed: 7, threads, now: NOW, progress: &Silent })
+    train(TrainRequest {
+        project,
+        model: &model,
+        history,
+        seed: 7,
+        threads,
+        now: NOW,
+        champion: None,
+        progress: &Silent,
+    })
 }
 
 fn trained(model: &str, rows: &str, threads: usize) -> (tempfile::TempDir, Trained) {

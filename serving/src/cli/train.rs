@@ -6,8 +6,11 @@ use scorehouse_features::definition::Pipeline;
 use scorehouse_features::ids::ModelName;
 use scorehouse_features::time::Timestamp;
 use scorehouse_models::registry::{AliasMove, Parents, RegisterRequest, TrainingWindow};
-use scorehouse_models::{AliasName, ModelVersion, Registry, SqliteRegistry};
-use scorehouse_training::{CandidateResult, Gate, History, TrainRequest, Trained};
+use scorehouse_models::signature::Output;
+use scorehouse_models::{AliasName, Artifact, ModelVersion, Registry, SqliteRegistry};
+use scorehouse_training::{
+    CandidateResult, Champion, Drift, Gate, History, LeakWarning, TrainRequest, Trained, Verdict,
+};
 use serde::Serialize;
 
 use crate::cli::args::TrainArgs;
@@ -67,6 +70,10 @@ pub struct TrainedLine {
     pub rows: usize,
     /// Rows of the holdout.
     pub holdout_rows: usize,
+    /// Columns that seem to know the outcome.
+    pub leaks: Vec<LeakWarning>,
+    /// How the latest rows differ from those learnt from.
+    pub drift: Option<Drift>,
     /// Where the report lies.
     pub report: Option<String>,
 }
@@ -86,6 +93,13 @@ impl Report for TrainReport {
             text.push_str(&format!("\n{} version {}: {fate}. {}", line.model, line.version, line.gate.why));
             for check in line.gate.checks.iter().filter(|check| !check.passed) {
                 text.push_str(&format!("\n  {}: {}", check.name, check.detail));
+            }
+            // A worse one is told among the checks that failed.
+            if let Some(comparison) = line.gate.comparison.as_ref().filter(|c| c.verdict != Verdict::Worse) {
+                text.push_str(&format!("\n  {}", comparison.words));
+            }
+            for leak in &line.leaks {
+                text.push_str(&format!("\n  {} seems to know the outcome: {}", leak.column, leak.words()));
             }
             if let Some(report) = &line.report {
                 text.push_str(&format!("\n  report: {report}"));
@@ -138,6 +152,7 @@ pub fn train_one(
     order: &Order<'_>,
 ) -> Outcome<TrainedLine> {
     let bars = Bars::new(model.as_str(), session.quiet);
+    let live = Live::find(session, model)?;
     let trained = scorehouse_training::train(TrainRequest {
         project: &session.project,
         model,
@@ -145,11 +160,43 @@ pub fn train_one(
         seed: session.project.seed,
         threads: session.project.settings.threads,
         now: order.now,
+        champion: live.as_ref().map(Live::champion),
         progress: &bars,
     })
     .map_err(|error| Failure::from(error).during(format!("training {model}")))?;
     bars.finish();
     register(session, model, trained, order)
+}
+
+/// The version that is live before training.
+struct Live {
+    name: String,
+    artifact: Artifact,
+    learnt_to: Option<Timestamp>,
+}
+
+impl Live {
+    /// The champion, if there is one of a kind that can be compared.
+    fn find(session: &Session, model: &ModelName) -> Outcome<Option<Self>> {
+        let registry = session.registry()?;
+        if !registry.list()?.iter().any(|record| record.name == *model) {
+            return Ok(None);
+        }
+        let Some(version) = registry.aliases(model)?.get(&AliasName::champion()).copied() else {
+            return Ok(None);
+        };
+        let record = registry.get(model, version)?;
+        if record.signature.output != Output::Probability {
+            return Ok(None);
+        }
+        let artifact = registry.artifact(model, version)?;
+        let learnt_to = record.window.map(|window| window.to);
+        Ok(Some(Self { name: format!("version {version}"), artifact, learnt_to }))
+    }
+
+    fn champion(&self) -> Champion<'_> {
+        Champion { artifact: &self.artifact, name: &self.name, learnt_to: self.learnt_to }
+    }
 }
 
 fn register(
@@ -187,6 +234,8 @@ fn register(
         candidates: trained.candidates,
         rows: trained.window.rows,
         holdout_rows: trained.window.holdout_rows,
+        leaks: trained.leaks,
+        drift: trained.drift,
         report,
     })
 }

@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+use crate::drift::Drift;
 use crate::metric::calibration::{CalibrationBin, calibration_bins, calibration_fit, ece_in};
 use crate::metric::classification::{
     LiftBin, RocPoint, ascending, auc_in, brier, lift_bins, log_loss, roc_points, top_lift,
@@ -36,6 +37,9 @@ pub struct Evaluation {
     pub metrics: IndexMap<String, Estimate>,
     /// What a plot needs, for probability models.
     pub curves: Option<Curves>,
+    /// How the latest rows differ from those learnt from, with the chosen model of data that has time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<Drift>,
 }
 
 /// Points for plots.
@@ -106,5 +110,5 @@ pub fn evaluate(scored: Scored<'_>, resamples: usize, seed: u64) -> Evaluation {
         roc: roc_points(probability, label, 200),
     };
     let positives = label.iter().filter(|y| **y > 0.5).count();
-    Evaluation { rows, positives: Some(positives), metrics, curves: Some(curves) }
+    Evaluation { rows, positives: Some(positives), metrics, curves: Some(curves), drift: None }
 }

@@ -4,8 +4,11 @@ mod calibration;
 mod classification;
 mod confidence;
 mod evaluation;
+#[cfg(test)]
+mod parity;
 mod ranking;
 
+pub(crate) use calibration::wilson;
 pub(crate) use classification::log_loss_of_raw;
 pub(crate) use confidence::quantile;
 

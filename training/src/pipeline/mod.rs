@@ -7,8 +7,11 @@ mod probability;
 mod recommend;
 mod snapshot;
 pub mod table;
+mod trust;
 pub mod upsell;
 pub mod win;
+
+pub(crate) use trust::Held;
 
 #[cfg(test)]
 mod tests;

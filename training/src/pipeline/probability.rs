@@ -9,8 +9,10 @@ use crate::calibrate::calibrate;
 use crate::dataset::{ColumnNote, Dataset};
 use crate::error::TrainingError;
 use crate::fit::{Contest, Design, Entry, Fitted, Folds, Settings, assemble, blend, mixed};
-use crate::gate::{Check, Gate};
+use crate::gate::{Champion, Check, Gate};
+use crate::leak::find_leaks;
 use crate::metric::{Evaluation, Scored, evaluate};
+use crate::pipeline::trust::Held;
 use crate::progress::Progress;
 use crate::report::{ReportInput, html, input_weights};
 use crate::split::{Split, folds_of, hold_out};
@@ -45,6 +47,8 @@ pub(crate) struct Task<'a> {
     /// Kept in the artifact.
     pub details: serde_json::Value,
     pub seed: u64,
+    /// The model that is live now.
+    pub champion: Option<Champion<'a>>,
     pub progress: &'a dyn Progress,
 }
 
@@ -139,19 +143,24 @@ impl Task<'_> {
         rows.iter().map(|row| self.data.label[*row as usize]).collect()
     }
 
-    /// Measures a contender on the holdout; without one, on the rows it was cross-validated on.
-    fn judge(&self, contender: &Contender, split: &Split) -> Evaluation {
+    /// A contender on the holdout; without one, on the rows it was cross-validated on.
+    fn held(&self, contender: &Contender, split: &Split) -> Held {
         let map = contender.map(&self.labels(&split.train));
         let (raw, rows) = if split.holdout.is_empty() {
             (&contender.out_of_fold, &split.train)
         } else {
             (&contender.held_out, &split.holdout)
         };
-        let probability: Vec<f64> = raw.iter().map(|raw| map.apply(*raw, Scale::LogOdds).get()).collect();
+        let probability = raw.iter().map(|raw| map.apply(*raw, Scale::LogOdds).get()).collect();
+        Held { rows: rows.clone(), probability }
+    }
+
+    fn judge(&self, contender: &Contender, split: &Split) -> Evaluation {
+        let Held { rows, probability } = &self.held(contender, split);
         let group: Option<Vec<u32>> =
             self.data.group.as_ref().map(|group| rows.iter().map(|row| group[*row as usize]).collect());
         let label = self.labels(rows);
-        let scored = Scored { probability: &probability, label: &label, group: group.as_deref() };
+        let scored = Scored { probability, label: &label, group: group.as_deref() };
         let resamples = (RESAMPLES * RESAMPLED_ROWS / rows.len().max(RESAMPLED_ROWS)).max(50);
         evaluate(scored, resamples, self.seed)
     }
@@ -210,8 +219,12 @@ impl Task<'_> {
     ) -> Result<Trained, TrainingError> {
         self.progress.stage("writing the report", 0);
         let weights = input_weights(&artifact, &self.data)?;
-        let gate = self.gate(&contenders, &judged, chosen, split);
-        let metrics = judged[chosen].clone();
+        let held = self.held(&contenders[chosen], split);
+        let leaks = find_leaks(&self.data, &self.notes);
+        self.warn(&leaks);
+        let trust = self.trust(&held, &leaks, split, contenders[chosen].is_prior());
+        let gate = self.gate(&contenders, &judged, chosen, split).with(trust.checks, Some(trust.comparison));
+        let metrics = Evaluation { drift: trust.drift.clone(), ..judged[chosen].clone() };
         let params = json!({ "chosen": contenders[chosen].name, "settings": contenders[chosen].settings() });
         let candidates: Vec<CandidateResult> = contenders
             .iter()
@@ -232,7 +245,7 @@ impl Task<'_> {
             rows: self.data.rows,
             holdout_rows: split.holdout.len(),
         };
-        let notes: Vec<ColumnNote> = self.notes.into_iter().chain(self.left_out).collect();
+        let notes: Vec<ColumnNote> = self.notes.iter().chain(&self.left_out).cloned().collect();
         let data_digest = self.data.digest();
         let page = html(&ReportInput {
             title: &self.title,
@@ -242,11 +255,28 @@ impl Task<'_> {
             window: &window,
             notes: &notes,
             weights: &weights,
+            leaks: &leaks,
+            drift: trust.drift.as_ref(),
+            held: &held,
+            data: &self.data,
+            data_notes: &self.notes,
             data_digest: &data_digest,
             seed: self.seed,
         });
         let report_html = Some(page);
-        Ok(Trained { artifact, metrics, gate, candidates, window, data_digest, params, report_html, notes })
+        Ok(Trained {
+            artifact,
+            metrics,
+            gate,
+            candidates,
+            window,
+            data_digest,
+            params,
+            report_html,
+            notes,
+            leaks,
+            drift: trust.drift,
+        })
     }
 
     fn gate(&self, contenders: &[Contender], judged: &[Evaluation], chosen: usize, split: &Split) -> Gate {
@@ -268,27 +298,12 @@ impl Task<'_> {
             true => format!("{name} was the only one that the data allowed"),
             false => format!("{name} lost least on {on}: {:.4} nats; {}", loss(chosen), others.join(", ")),
         };
-        Gate::new(name.clone(), why, checks(metrics, contenders[chosen].is_prior()))
+        Gate::new(name.clone(), why, checks(metrics))
     }
 }
 
-fn checks(metrics: &Evaluation, prior: bool) -> Vec<Check> {
+fn checks(metrics: &Evaluation) -> Vec<Check> {
     let mut checks = Vec::new();
-    let rate = metrics.positives.unwrap_or(0) as f64 / metrics.rows.max(1) as f64;
-    let baseline =
-        if rate > 0.0 && rate < 1.0 { -(rate * rate.ln() + (1.0 - rate) * (1.0 - rate).ln()) } else { 0.0 };
-    if let Some(loss) = metrics.metrics.get("log_loss") {
-        checks.push(Check {
-            name: "better than the rate of the outcome for everybody".to_owned(),
-            passed: loss.value <= baseline + 1e-9,
-            // A model that gives everybody the rate is never better than the rate.
-            decisive: !prior,
-            detail: format!(
-                "log loss {:.4} [{:.4}, {:.4}] against {baseline:.4}",
-                loss.value, loss.low, loss.high
-            ),
-        });
-    }
     if let (Some(ece), Some(perfect)) = (metrics.value("ece"), metrics.value("ece_of_perfection_95")) {
         checks.push(Check {
             name: "calibrated".to_owned(),

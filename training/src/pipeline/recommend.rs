@@ -50,6 +50,8 @@ pub(super) fn train_on(
         notes: notes(log, naming),
         artifact: freeze(fitted.recommender, naming)?,
         report_html: None,
+        leaks: Vec::new(),
+        drift: None,
         metrics,
         params,
     })

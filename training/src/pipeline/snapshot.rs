@@ -88,6 +88,7 @@ impl Looks<'_> {
             whole_groups: self.whole_entities,
             details,
             seed: request.seed,
+            champion: request.champion,
             progress: request.progress,
         };
         task.learn()

@@ -232,6 +232,7 @@ fn task<'a>(
         whole_groups: true,
         details,
         seed: request.seed,
+        champion: request.champion,
         progress: request.progress,
     })
 }

@@ -162,6 +162,7 @@ fn run(
         seed: project.seed,
         threads,
         now: Timestamp(now * DAY),
+        champion: None,
         progress: &Silent,
     })
 }

@@ -1,14 +1,28 @@
 //! The report: one page in HTML that stands on its own, about one trained probability model.
+//!
+//! `page` is its frame, `figures` the charts, `quality` how good the model is, `trust` what speaks for and
+//! against it, `columns` what it reads; `chart` draws, `curves` and `slices` compute what nothing else needs.
 
 mod chart;
+mod columns;
+mod curves;
+mod figures;
 mod page;
+mod quality;
+mod slices;
+#[cfg(test)]
+mod tests;
+mod trust;
 
 use scorehouse_features::value::Value;
 use scorehouse_models::{Artifact, ScoringModel, Scratch};
 
 use crate::dataset::{ColumnNote, Dataset};
+use crate::drift::Drift;
 use crate::error::TrainingError;
 use crate::gate::Gate;
+use crate::leak::LeakWarning;
+use crate::pipeline::Held;
 use crate::trained::{CandidateResult, TrainingWindow};
 
 /// Rows over which is averaged what each input moves.
@@ -26,8 +40,23 @@ pub(crate) struct ReportInput<'a> {
     pub notes: &'a [ColumnNote],
     /// Inputs by how much they move the score on average, most first.
     pub weights: &'a [InputWeight],
+    /// Columns that seem to know the outcome.
+    pub leaks: &'a [LeakWarning],
+    pub drift: Option<&'a Drift>,
+    /// The chosen candidate on rows that it did not learn from, of these data.
+    pub held: &'a Held,
+    pub data: &'a Dataset,
+    /// One for each column of the data.
+    pub data_notes: &'a [ColumnNote],
     pub data_digest: &'a str,
     pub seed: u64,
+}
+
+impl ReportInput<'_> {
+    /// The outcome of every row of `held`.
+    fn held_label(&self) -> Vec<f64> {
+        self.held.rows.iter().map(|row| self.data.label[*row as usize]).collect()
+    }
 }
 
 /// How much one input moves the score.

@@ -1,9 +1,16 @@
 //! The gate: should this model go live, and why.
 
+mod champion;
+mod paired;
+
 use serde::{Deserialize, Serialize};
 
+pub use champion::Champion;
+pub(crate) use champion::{New, rate_of_learnt};
+pub use paired::{Comparison, Verdict};
+
 /// The gate's word on a trained model.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Gate {
     /// True when nothing speaks against going live.
     pub passed: bool,
@@ -13,6 +20,9 @@ pub struct Gate {
     pub why: String,
     /// What was checked, in order.
     pub checks: Vec<Check>,
+    /// How it did beside what it would replace, row by row; none for a recommender.
+    #[serde(default)]
+    pub comparison: Option<Comparison>,
 }
 
 /// One thing the gate looked at.
@@ -33,6 +43,13 @@ impl Gate {
     #[must_use]
     pub fn new(chosen: impl Into<String>, why: impl Into<String>, checks: Vec<Check>) -> Self {
         let passed = checks.iter().all(|check| check.passed || !check.decisive);
-        Self { passed, chosen: chosen.into(), why: why.into(), checks }
+        Self { passed, chosen: chosen.into(), why: why.into(), checks, comparison: None }
+    }
+
+    /// Adds what was found later.
+    #[must_use]
+    pub fn with(self, checks: impl IntoIterator<Item = Check>, comparison: Option<Comparison>) -> Self {
+        let checks = self.checks.into_iter().chain(checks).collect();
+        Self { comparison, ..Self::new(self.chosen, self.why, checks) }
     }
 }
