@@ -13,7 +13,7 @@ ONNX_LIB := $(ONNX_DIR)/libonnxruntime.so.1.31.1
 export SCOREHOUSE_PYTHON := $(abspath $(VENV))/bin/python
 export ORT_DYLIB_PATH := $(abspath $(ONNX_LIB))
 
-.PHONY: help demo demo-fresh build test lint unit docs notebooks python onnx bench kserve release clean-demo tools
+.PHONY: help demo demo-fresh build test lint deny unit docs notebooks python onnx bench kserve release clean-demo tools
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -38,6 +38,10 @@ test: tools python onnx ## Everything that decides whether a change is good
 lint: ## Formatting and lints only
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+
+deny: ## Licences, advisories and sources of every dependency (installs cargo-deny once; needs the network)
+	@command -v cargo-deny >/dev/null || test -x target/tools/bin/cargo-deny || $(CARGO) install --locked --quiet --root target/tools cargo-deny
+	PATH="$$PWD/target/tools/bin:$$PATH" cargo-deny check
 
 unit: ## Tests of the lower crates only (no DataFusion, no server): seconds when warm
 	$(CARGO) nextest run --locked -p scorehouse-features -p scorehouse-models -p scorehouse-training

@@ -44,6 +44,17 @@ impl Default for Doors {
     }
 }
 
+impl Doors {
+    /// Doors for a pool of `threads` (0: one per core). Two batches a thread keep every thread at work; a third
+    /// would only wait, and its caller is better told so.
+    #[must_use]
+    pub fn of(threads: usize) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let working = if threads == 0 { cores } else { threads };
+        Self { threads, work: (2 * working).max(4), ..Self::default() }
+    }
+}
+
 impl Compute {
     /// Starts the pool.
     ///

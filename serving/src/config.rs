@@ -9,6 +9,7 @@ use scorehouse_features::definition::Project;
 use scorehouse_features::time::{Clock, SystemClock};
 
 use crate::compute::Doors;
+use crate::server;
 use crate::telemetry::LogFormat;
 
 /// Called once with the address when the server is ready.
@@ -22,6 +23,8 @@ pub struct ServeOptions {
     pub listen: String,
     /// Where "now" comes from.
     pub clock: Arc<dyn Clock>,
+    /// True: everyone may ask everything, whatever keys there are.
+    pub open: bool,
     /// Longest time a request may take.
     pub timeout: Duration,
     /// Longest time that requests under way may go on after a stop is asked for.
@@ -42,10 +45,11 @@ impl ServeOptions {
     pub fn new(project: Project) -> Self {
         Self {
             listen: project.settings.listen.clone(),
-            doors: Doors { threads: project.settings.threads, ..Doors::default() },
+            doors: Doors::of(project.settings.threads),
+            open: false,
+            timeout: server::duration(project.settings.request_timeout),
             project,
             clock: Arc::new(SystemClock),
-            timeout: Duration::from_secs(30),
             drain: Duration::from_secs(20),
             poll: Duration::from_millis(250),
             log: LogFormat::default(),

@@ -208,6 +208,24 @@ pub enum ServeError {
         /// Why.
         reason: String,
     },
+    /// The caller did not prove who it is.
+    #[error("{reason}; send an API key or a token as `Authorization: Bearer …`")]
+    Unauthorized {
+        /// What is wrong with the credential, without repeating it.
+        reason: &'static str,
+    },
+    /// The caller is known, but may not do this.
+    #[error("{message}")]
+    Forbidden {
+        /// What it may not do.
+        message: String,
+    },
+    /// The caller asks more often than its role may.
+    #[error("more requests than this role may send; try again in {retry_after} s")]
+    RateLimited {
+        /// Seconds to wait.
+        retry_after: u32,
+    },
     /// The server has no room for this request now.
     #[error("the server is busy; try again in {retry_after} s")]
     Overloaded {

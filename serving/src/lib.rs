@@ -1,12 +1,12 @@
 //! Who may ask what, and how is it answered?
 //!
-//! In the order of a request's way: the server that listens ([`server`]), its routes ([`routes`]) and the
-//! handlers behind them (`api`, thin; `inference`, the standard protocol) over functions that know nothing of HTTP
-//! (`service`); the state they
-//! share ([`state`], [`stores`]); the models that answer ([`live_model`]); the door to heavier work ([`compute`]); the
-//! evidence of every answer ([`score_log`]); what can go wrong ([`error`]) and how that is told ([`problem`]); what is
-//! counted and logged ([`telemetry`]).
+//! In the order of a request's way: the server that listens ([`server`]), its routes ([`routes`]) and who may ask
+//! them ([`access`]), the handlers behind them (`api`, thin; `inference`, the standard protocol) over functions that
+//! know nothing of HTTP (`service`); the state they share ([`state`], [`stores`]); the models that answer
+//! ([`live_model`]); the door to heavier work ([`compute`]); the evidence of every answer ([`score_log`]); what can go
+//! wrong ([`error`]) and how that is told ([`problem`]); what is counted and logged ([`telemetry`]).
 
+pub mod access;
 mod api;
 pub mod cli;
 pub mod compute;

@@ -54,6 +54,9 @@ table! {
     NOT_LIVE: 409 "not_live", "The model exists, but no version of it answers requests: none is champion, or it was refused.";
     NOT_SUITED: 409 "not_suited", "The model does not do what was asked, such as recommending with a probability model.";
     VERSION_REFUSED: 409 "version_refused", "The version may not go live: damaged, made for other features, or wrong on its own samples.";
+    UNAUTHORIZED: 401 "unauthorized", "No valid credential was sent. Send an API key or a token as Authorization: Bearer, or a key as X-Api-Key.";
+    FORBIDDEN: 403 "forbidden", "The caller is known, but its role does not reach this.";
+    RATE_LIMITED: 429 "rate_limited", "The caller asks more often than its role may ([access.role] rate). Wait as Retry-After says.";
     OVERLOADED: 429 "overloaded", "The server has no room now. Wait as Retry-After says.";
     TIMED_OUT: 503 "timed_out", "The request took longer than the server allows.";
     UNAVAILABLE: 503 "unavailable", "The part that would answer is not there now.";
@@ -82,6 +85,9 @@ pub const fn problem(error: &ServeError) -> Problem {
         ServeError::NotLive { .. } => NOT_LIVE,
         ServeError::NotSuited { .. } => NOT_SUITED,
         ServeError::VersionRefused { .. } => VERSION_REFUSED,
+        ServeError::Unauthorized { .. } => UNAUTHORIZED,
+        ServeError::Forbidden { .. } => FORBIDDEN,
+        ServeError::RateLimited { .. } => RATE_LIMITED,
         ServeError::Overloaded { .. } => OVERLOADED,
         ServeError::TimedOut { .. } => TIMED_OUT,
         ServeError::Unavailable { .. } => UNAVAILABLE,
@@ -174,18 +180,27 @@ fn detail(error: &ServeError) -> Option<Value> {
     })
 }
 
+/// What a failed answer keeps back for the log, which tells it together with the request's id.
+#[derive(Debug, Clone)]
+pub struct FailureTold(pub std::sync::Arc<str>);
+
 impl IntoResponse for ServeError {
     fn into_response(self) -> Response {
         let problem = problem(&self);
-        match problem.status {
-            500 => tracing::error!(error = %self, "a request failed by a fault of the server"),
-            503 => tracing::warn!(error = %self, "a request failed"),
-            _ => tracing::debug!(code = problem.code, error = %self, "a request was refused"),
-        }
+        tracing::debug!(code = problem.code, error = %self, "a request was refused");
         let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut answer = (status, axum::Json(ErrorAnswer { error: ErrorBody::of(&self) })).into_response();
-        if let Self::Overloaded { retry_after } = self {
-            answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after));
+        match &self {
+            Self::Overloaded { retry_after } | Self::RateLimited { retry_after } => {
+                answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(*retry_after));
+            }
+            Self::Unauthorized { .. } => {
+                answer.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            _ => {}
+        }
+        if problem.status >= 500 {
+            answer.extensions_mut().insert(FailureTold(self.to_string().into()));
         }
         answer
     }

@@ -1,65 +1,160 @@
-//! Every route, on one screen.
+//! Every route and who may ask it, on one screen.
+
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::handler::Handler;
+use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post, put};
+use axum::routing::{MethodRouter, get, post, put};
+use tower_http::cors::{AllowOrigin, CorsLayer};
 
+use crate::access::Role::{self, Operator, Rep, Scientist, Service, Storefront};
+use crate::access::{Guard, guard};
 use crate::api::{
-    docs, entities, events, fallback, health, history, models, monitor, outcomes, page, project, recommend,
-    score,
+    audit, docs, entities, events, fallback, health, history, models, monitor, outcomes, page, project,
+    recommend, score,
 };
 use crate::inference::handlers as v2;
 use crate::state::AppState;
 use crate::telemetry::observe;
 
+const ALL: &[Role] = &Role::ALL;
+const PEOPLE: &[Role] = &[Rep, Service, Scientist, Operator];
+const SENDERS: &[Role] = &[Storefront, Service, Operator];
+const MAKERS: &[Role] = &[Scientist, Operator];
+const OPERATORS: &[Role] = &[Operator];
+
+/// The table of routes: a new one is closed until its line says who may ask.
+#[must_use]
+pub fn table() -> Vec<Route> {
+    vec![
+        Route::get("/", Who::Anyone, page::index),
+        Route::get("/ui/style.css", Who::Anyone, page::style),
+        Route::get("/ui/app.js", Who::Anyone, page::script),
+        Route::get("/ui/icon.svg", Who::Anyone, page::icon),
+        Route::get("/healthz", Who::Anyone, health::healthz),
+        Route::get("/readyz", Who::Anyone, health::readyz),
+        Route::get("/metrics", Who::OpenedOr(MAKERS), health::metrics),
+        Route::get("/openapi.json", Who::Anyone, docs::openapi),
+        Route::get("/docs/errors", Who::Anyone, docs::errors),
+        Route::get("/v1/project", Who::Only(ALL), project::show),
+        Route::get("/v1/models", Who::Only(ALL), models::list),
+        Route::get("/v1/models/{model}", Who::Only(PEOPLE), models::show),
+        Route::get("/v1/models/{model}/board", Who::Only(PEOPLE), models::board),
+        Route::put("/v1/models/{model}/aliases/{alias}", Who::Only(MAKERS), models::move_alias),
+        Route::post("/v1/models/{model}/score", Who::Only(ALL), score::score),
+        Route::post("/v1/models/{model}/recommend", Who::Only(ALL), recommend::recommend),
+        Route::post("/v1/events/{source}", Who::Only(SENDERS), events::push),
+        Route::post("/v1/outcomes", Who::Only(SENDERS), outcomes::report),
+        Route::post("/v1/features/history", Who::Only(MAKERS), history::history),
+        Route::get("/v1/entities/{entity}", Who::Only(PEOPLE), entities::keys),
+        Route::get("/v1/entities/{entity}/{key}", Who::Only(PEOPLE), entities::features),
+        Route::get("/v1/models/{model}/monitor", Who::Only(MAKERS), monitor::monitor),
+        Route::get("/v1/audit", Who::Only(OPERATORS), audit::trail),
+        Route::get("/v2", Who::Anyone, v2::server),
+        Route::get("/v2/health/live", Who::Anyone, v2::live),
+        Route::get("/v2/health/ready", Who::Anyone, v2::ready),
+        Route::get("/v2/models/{model}", Who::Only(ALL), v2::metadata),
+        Route::get("/v2/models/{model}/ready", Who::Only(ALL), v2::model_ready),
+        Route::post("/v2/models/{model}/infer", Who::Only(ALL), v2::infer),
+        Route::get("/v2/models/{model}/versions/{version}", Who::Only(ALL), v2::version_metadata),
+        Route::get("/v2/models/{model}/versions/{version}/ready", Who::Only(ALL), v2::version_ready),
+        Route::post("/v2/models/{model}/versions/{version}/infer", Who::Only(ALL), v2::version_infer),
+        Route::post("/v2/repository/index", Who::Only(MAKERS), v2::index),
+        Route::post("/v2/repository/models/{model}/load", Who::Only(OPERATORS), v2::load),
+        Route::post("/v2/repository/models/{model}/unload", Who::Only(OPERATORS), v2::unload),
+    ]
+}
+
+/// Who may ask a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    /// Anyone, without a credential.
+    Anyone,
+    /// Callers of these roles.
+    Only(&'static [Role]),
+    /// Callers of these roles; anyone when the project says `[access] metrics = "open"`.
+    OpenedOr(&'static [Role]),
+}
+
+/// One line of the table.
+pub struct Route {
+    /// The HTTP method.
+    pub method: &'static str,
+    /// The path with its parameters in braces.
+    pub path: &'static str,
+    /// Who may ask.
+    pub who: Who,
+    handler: MethodRouter<AppState>,
+}
+
+impl Route {
+    fn get<H: Handler<T, AppState>, T: 'static>(path: &'static str, who: Who, handler: H) -> Self {
+        Self { method: "GET", path, who, handler: get(handler) }
+    }
+
+    fn post<H: Handler<T, AppState>, T: 'static>(path: &'static str, who: Who, handler: H) -> Self {
+        Self { method: "POST", path, who, handler: post(handler) }
+    }
+
+    fn put<H: Handler<T, AppState>, T: 'static>(path: &'static str, who: Who, handler: H) -> Self {
+        Self { method: "PUT", path, who, handler: put(handler) }
+    }
+
+    fn guarded(self, state: &AppState) -> MethodRouter<AppState> {
+        let open_metrics = state.project.access.open_metrics;
+        let roles = match self.who {
+            Who::Anyone => return self.handler,
+            Who::OpenedOr(_) if open_metrics => return self.handler,
+            Who::Only(roles) | Who::OpenedOr(roles) => roles,
+        };
+        self.handler.route_layer(from_fn_with_state(Guard { state: state.clone(), roles }, guard))
+    }
+}
+
 /// The server's routes over `state`; a test calls it with parts of its own.
 pub fn app(state: AppState) -> Router {
-    let routes = Router::new()
-        .route("/", get(page::index))
-        .route("/ui/style.css", get(page::style))
-        .route("/ui/app.js", get(page::script))
-        .route("/ui/icon.svg", get(page::icon))
-        .route("/healthz", get(health::healthz))
-        .route("/readyz", get(health::readyz))
-        .route("/metrics", get(health::metrics))
-        .route("/openapi.json", get(docs::openapi))
-        .route("/docs/errors", get(docs::errors))
-        .route("/v1/project", get(project::show))
-        .route("/v1/models", get(models::list))
-        .route("/v1/models/{model}", get(models::show))
-        .route("/v1/models/{model}/board", get(models::board))
-        .route("/v1/models/{model}/monitor", get(monitor::monitor))
-        .route("/v1/models/{model}/aliases/{alias}", put(models::move_alias))
-        .route("/v1/models/{model}/score", post(score::score))
-        .route("/v1/models/{model}/recommend", post(recommend::recommend))
-        .route("/v1/events/{source}", post(events::push))
-        .route("/v1/outcomes", post(outcomes::report))
-        .route("/v1/features/history", post(history::history))
-        .route("/v1/entities/{entity}", get(entities::keys))
-        .route("/v1/entities/{entity}/{key}", get(entities::features))
-        .route("/v2", get(v2::server))
-        .route("/v2/health/live", get(v2::live))
-        .route("/v2/health/ready", get(v2::ready))
-        .route("/v2/models/{model}", get(v2::metadata))
-        .route("/v2/models/{model}/ready", get(v2::model_ready))
-        .route("/v2/models/{model}/infer", post(v2::infer))
-        .route("/v2/models/{model}/versions/{version}", get(v2::version_metadata))
-        .route("/v2/models/{model}/versions/{version}/ready", get(v2::version_ready))
-        .route("/v2/models/{model}/versions/{version}/infer", post(v2::version_infer))
-        .route("/v2/repository/index", post(v2::index))
-        .route("/v2/repository/models/{model}/load", post(v2::load))
-        .route("/v2/repository/models/{model}/unload", post(v2::unload))
+    let add = |router: Router<AppState>, route: Route| router.route(route.path, route.guarded(&state));
+    let router = table()
+        .into_iter()
+        .fold(Router::new(), add)
         .fallback(fallback::unknown_route)
         .method_not_allowed_fallback(fallback::wrong_method);
-    observed(routes, &state)
+    observed(router, &state)
 }
 
 /// Puts around `routes` what stands around every request: body limit, id, time limit, counting, and the net
 /// under a panic.
 pub fn observed(routes: Router<AppState>, state: &AppState) -> Router {
-    routes
-        .layer(DefaultBodyLimit::max(state.project.settings.body_limit))
+    let settings = &state.project.settings;
+    let routes = routes
+        .layer(DefaultBodyLimit::max(settings.body_limit))
         .layer(from_fn_with_state(state.clone(), observe))
-        .with_state(state.clone())
+        .with_state(state.clone());
+    if settings.origins.is_empty() { routes } else { routes.layer(cross_origin(&settings.origins)) }
+}
+
+/// What pages of the declared origins may do. Credentials are headers that such a page sets itself, never
+/// cookies, so that a browser sends none on its own.
+fn cross_origin(origins: &[String]) -> CorsLayer {
+    let allowed = if origins.iter().any(|origin| origin == "*") {
+        AllowOrigin::any()
+    } else {
+        AllowOrigin::list(origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()))
+    };
+    let name = HeaderName::from_static;
+    CorsLayer::new()
+        .allow_origin(allowed)
+        .allow_methods([Method::GET, Method::POST, Method::PUT])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            name("x-api-key"),
+            name("idempotency-key"),
+            name("x-request-id"),
+        ])
+        .expose_headers([header::RETRY_AFTER, name("x-request-id")])
+        .max_age(Duration::from_secs(600))
 }

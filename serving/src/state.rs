@@ -12,6 +12,7 @@ use scorehouse_features::source::event::EventReader;
 use scorehouse_features::time::Clock;
 use scorehouse_models::Registry;
 
+use crate::access::Access;
 use crate::compute::{Compute, Doors};
 use crate::error::ServeError;
 use crate::live_model::LiveModels;
@@ -39,6 +40,8 @@ pub struct Parts {
     pub live: Arc<LiveModels>,
     /// Where training sets come from; none in a server without history.
     pub history: Option<Arc<dyn TrainingSets>>,
+    /// Who may ask what.
+    pub access: Arc<Access>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// The door to heavier work.
@@ -64,6 +67,8 @@ pub struct StateParts {
     pub registry: Arc<dyn Registry>,
     /// Where training sets come from; none in a server without history.
     pub history: Option<Arc<dyn TrainingSets>>,
+    /// Who may ask what.
+    pub access: Access,
     /// Longest time a request may take.
     pub timeout: Duration,
     /// How much work may be under way at once.
@@ -77,7 +82,7 @@ impl AppState {
     /// What compiling the project's features, reading the registry and starting the pool report. A version
     /// that may not go live is no error: it is logged, and the others answer.
     pub fn new(parts: StateParts) -> Result<Self, ServeError> {
-        let StateParts { project, clock, online, registry, history, timeout, doors } = parts;
+        let StateParts { project, clock, online, registry, history, access, timeout, doors } = parts;
         let metrics = Arc::new(Metrics::new()?);
         let compute = Compute::new(doors, metrics.panics().clone())?;
         let live = Arc::new(LiveModels::open(project.clone(), registry.clone(), metrics.clone())?);
@@ -99,6 +104,7 @@ impl AppState {
             registry,
             live,
             history,
+            access: Arc::new(access),
             metrics,
             compute,
             timeout,

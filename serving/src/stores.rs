@@ -10,6 +10,7 @@ use scorehouse_features::view::Layout;
 use scorehouse_models::SqliteRegistry;
 use scorehouse_offline::OfflineStore;
 
+use crate::access::{self, store::KeyStore};
 use crate::error::ServeError;
 
 /// The snapshot of the online store, built from history.
@@ -76,6 +77,14 @@ pub fn build_base(project: &Project, history: &OfflineStore) -> Result<Base, Ser
     }
     base.save(&path)?;
     Ok(base)
+}
+
+/// Opens the keys of those who may ask.
+///
+/// # Errors
+/// What the store reports.
+pub fn open_keys(project: &Project) -> Result<KeyStore, ServeError> {
+    KeyStore::open(&access::store::folder(project))
 }
 
 /// Opens history.

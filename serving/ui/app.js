@@ -15,11 +15,39 @@ function make(tag, className, text) {
   return node;
 }
 
+/** The key lives as long as the tab, and never in an address that is sent anywhere. */
+const KEY = "scorehouse-key";
+
+function takeKeyFromAddress() {
+  const key = new URLSearchParams(location.hash.slice(1)).get("key");
+  if (!key) return;
+  sessionStorage.setItem(KEY, key);
+  history.replaceState(null, "", location.pathname);
+}
+
 async function get(path) {
-  const answer = await fetch(path, { headers: { accept: "application/json" } });
+  const headers = { accept: "application/json" };
+  const key = sessionStorage.getItem(KEY);
+  if (key) headers.authorization = `Bearer ${key}`;
+  const answer = await fetch(path, { headers });
   const body = await answer.json();
+  if (answer.status === 401) askForKey(key ? body.error?.message : "");
   if (!answer.ok) throw new Error(body.error?.message ?? `${path}: ${answer.status}`);
   return body;
+}
+
+function askForKey(why) {
+  sessionStorage.removeItem(KEY);
+  $("sign-in").hidden = false;
+  $("filter").hidden = true;
+  $("why").textContent = why ?? "";
+  $("key").focus();
+}
+
+function signIn(event) {
+  event.preventDefault();
+  sessionStorage.setItem(KEY, $("key").value.trim());
+  location.reload();
 }
 
 function card(value, label) {
@@ -145,6 +173,8 @@ async function start() {
   await show(models[0].name);
 }
 
+takeKeyFromAddress();
+$("sign-in").addEventListener("submit", signIn);
 $("filter").addEventListener("input", showRows);
 $("filter").addEventListener("submit", (event) => event.preventDefault());
 start().catch((error) => { $("notice").textContent = error.message; });

@@ -40,6 +40,14 @@ pub fn get(url: &str) -> Result<Answer> {
     answer(agent().get(url).call()?)
 }
 
+/// `GET url` with a key or token.
+///
+/// # Errors
+/// As for [`get`].
+pub fn get_as(credential: &str, url: &str) -> Result<Answer> {
+    answer(agent().get(url).header("authorization", format!("Bearer {credential}")).call()?)
+}
+
 /// `POST url` with a JSON body.
 ///
 /// # Errors

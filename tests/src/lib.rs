@@ -5,5 +5,5 @@ mod http;
 mod server;
 
 pub use binary::{Ran, repository, run, run_ok};
-pub use http::{Answer, get, post, put};
+pub use http::{Answer, get, get_as, post, put};
 pub use server::Server;

@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -12,6 +13,7 @@ use crate::binary::binary;
 pub struct Server {
     child: Child,
     url: String,
+    said: Arc<Mutex<String>>,
 }
 
 impl Server {
@@ -20,35 +22,50 @@ impl Server {
     /// # Errors
     /// When it does not start.
     pub fn start(folder: &Path) -> Result<Self> {
+        Self::start_with(folder, &[])
+    }
+
+    /// As [`Server::start`], with environment variables of one's own.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn start_with(folder: &Path, variables: &[(&str, &str)]) -> Result<Self> {
         let mut child = Command::new(binary()?)
             .args(["serve", "--listen", "127.0.0.1:0", "--json"])
             .current_dir(folder)
+            .envs(variables.iter().copied())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()?;
         let err = child.stderr.take().context("no standard error")?;
         let mut lines = BufReader::new(err).lines();
-        let mut said = String::new();
+        let said = Arc::new(Mutex::new(String::new()));
         for line in lines.by_ref() {
             let line = line?;
             let found = serde_json::from_str::<serde_json::Value>(&line).ok();
             if let Some(url) = found.as_ref().and_then(|json| json["listening"].as_str()) {
                 let url = url.to_owned();
+                let more = Arc::clone(&said);
                 // Whoever writes to a pipe that nobody reads stands still when it is full.
-                std::thread::spawn(move || lines.for_each(drop));
-                return Ok(Self { child, url });
+                std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| keep(&more, &line)));
+                return Ok(Self { child, url, said });
             }
-            said.push_str(&line);
-            said.push('\n');
+            keep(&said, &line);
         }
         let _ = child.wait();
-        bail!("the server did not start:\n{said}")
+        bail!("the server did not start:\n{}", text(&said))
     }
 
     /// The address of a path.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.url)
+    }
+
+    /// What the server wrote to standard error so far: its log.
+    #[must_use]
+    pub fn said(&self) -> String {
+        text(&self.said)
     }
 
     /// `kill -9`.
@@ -60,6 +77,16 @@ impl Server {
         self.child.wait()?;
         Ok(())
     }
+}
+
+fn keep(said: &Mutex<String>, line: &str) {
+    let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
+    said.push_str(line);
+    said.push('\n');
+}
+
+fn text(said: &Mutex<String>) -> String {
+    said.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 impl Drop for Server {

@@ -9,6 +9,7 @@
 //! | `clients` | the standard protocol as clients from PyPI speak it |
 //! | `durability` | `kill -9` while events are pushed loses nothing acknowledged |
 //! | `evidence` | what was answered survives `kill -9` and replays to the last bit |
+//! | `access` | keys made and taken back beside a running server; no secret reaches the log |
 //! | `aliases` | a live model follows its alias without a failed request |
 //! | `demo` | the demo's models against the truth that its deals were drawn from |
 //! | `registered` | a model from an ONNX file, proven by its sample |
@@ -16,6 +17,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod access;
 mod aliases;
 mod architecture;
 mod clients;

@@ -11,7 +11,7 @@ use crate::definition::infer::infer;
 use crate::definition::raw::{Finding, Findings, Section};
 use crate::definition::read::source::{Sources, declared};
 use crate::definition::read::{
-    derived, entity, feature_set, model, request, score_log, settings, source, view,
+    access, derived, entity, feature_set, model, request, score_log, settings, source, view,
 };
 use crate::definition::{Diagnostic, Project};
 
@@ -82,7 +82,7 @@ impl Project {
 fn check(file: Section<'_>, root: &Path) -> Project {
     check_sections(&file);
     let head = settings::head(file, root);
-    let settings = settings::settings(file);
+    let settings = settings::settings(file, root);
     let entities = entity::entities(file);
     let checked = source::sources(file, &|source| infer(source, root, &entities));
     let sources = Sources::new(file, &checked);
@@ -100,6 +100,8 @@ fn check(file: Section<'_>, root: &Path) -> Project {
     derived::derived(file, &mut catalogue);
     let feature_sets = feature_set::feature_sets(file, &sources, &catalogue);
     let models = model::models(file, &sources, &catalogue, &feature_sets);
+    let around = access::Around { root, sources: &sources, catalogue: &catalogue };
+    let access = access::access(file, &around);
     Project {
         name: head.name,
         root: root.to_path_buf(),
@@ -111,13 +113,14 @@ fn check(file: Section<'_>, root: &Path) -> Project {
         request_fields: catalogue.request_fields,
         feature_sets,
         models,
+        access,
         score_log: score_log::score_log(file),
         settings,
     }
 }
 
-const SECTIONS: [&str; 9] =
-    ["project", "server", "limits", "score_log", "entity", "source", "view", "features", "model"];
+const SECTIONS: [&str; 10] =
+    ["project", "server", "limits", "access", "score_log", "entity", "source", "view", "features", "model"];
 
 /// Refuses unknown sections, and `[sources.X]` as soon as `[source.X]` is meant.
 fn check_sections(file: &Section<'_>) {

@@ -1,5 +1,6 @@
 //! What a project declares: from the text of `scorehouse.toml` to a [`Project`] that cannot be wrong.
 
+mod access;
 mod catalogue;
 mod diagnostic;
 mod finding;
@@ -22,6 +23,7 @@ mod tests;
 
 use catalogue::Catalogue;
 
+pub use access::*;
 pub use diagnostic::Diagnostic;
 pub use load::PROJECT_FILE;
 pub use model::*;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+use crate::definition::access::Access;
 use crate::definition::model::ModelSpec;
 use crate::definition::score_log::ScoreLogSettings;
 use crate::definition::source::Source;
@@ -13,6 +14,7 @@ use crate::ids::{
     ColumnName, EntityName, FeatureName, FeatureSetName, LocalName, ModelName, ReferenceName, SourceName,
     ViewName,
 };
+use crate::time::Span;
 use crate::value::ValueType;
 
 /// A whole project: one folder, one `scorehouse.toml`.
@@ -41,6 +43,8 @@ pub struct Project {
     pub models: IndexMap<ModelName, ModelSpec>,
     /// What is kept of every answer.
     pub score_log: ScoreLogSettings,
+    /// Who may ask what.
+    pub access: Access,
     /// Limits and addresses.
     pub settings: Settings,
 }
@@ -104,10 +108,42 @@ pub struct Settings {
     pub listen: String,
     /// Largest request body in bytes.
     pub body_limit: usize,
+    /// Certificate and key; none serves plain HTTP.
+    pub tls: Option<Tls>,
+    /// Origins whose pages may call the server from a browser; `*` for every one.
+    pub origins: Vec<String>,
+    /// Connections open at once; more wait to be taken.
+    pub connections: usize,
+    /// Requests under way at once; more are refused.
+    pub requests: usize,
+    /// Longest time that a connection may take to bring a request's head, and that it may rest between two.
+    pub header_timeout: Span,
+    /// Longest time from a request's head to its answer.
+    pub request_timeout: Span,
+}
+
+/// Files for TLS, both PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// The certificate, followed by those that vouch for it.
+    pub cert: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { memory_limit: 2 << 30, threads: 0, listen: "127.0.0.1:8080".to_owned(), body_limit: 2 << 20 }
+        Self {
+            memory_limit: 2 << 30,
+            threads: 0,
+            listen: "127.0.0.1:8080".to_owned(),
+            body_limit: 2 << 20,
+            tls: None,
+            origins: Vec::new(),
+            connections: 4096,
+            requests: 1024,
+            header_timeout: Span(30_000_000),
+            request_timeout: Span(30_000_000),
+        }
     }
 }

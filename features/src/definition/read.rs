@@ -1,5 +1,6 @@
 //! Reading the sections of a project file, one file per kind of section.
 
+pub(super) mod access;
 pub(super) mod condition;
 pub(super) mod derived;
 pub(super) mod entity;

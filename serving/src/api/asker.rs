@@ -1,19 +1,20 @@
 //! Who asks, taken from a request for the score log.
 
-use std::convert::Infallible;
-
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
+use crate::access::Caller;
+use crate::error::ServeError;
 use crate::score_log::Asker;
 use crate::state::AppState;
 use crate::telemetry::RequestId;
 
 impl FromRequestParts<AppState> for Asker {
-    type Rejection = Infallible;
+    type Rejection = ServeError;
 
-    async fn from_request_parts(parts: &mut Parts, _state: &AppState) -> Result<Self, Infallible> {
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ServeError> {
+        let caller = Caller::from_request_parts(parts, state).await?;
         let request = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
-        Ok(Self { caller: None, request })
+        Ok(Self { caller, request })
     }
 }

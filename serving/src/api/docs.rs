@@ -5,7 +5,8 @@ use std::fmt::Write;
 use axum::Json;
 use axum::http::header;
 use axum::response::{Html, IntoResponse};
-use utoipa::OpenApi;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
 
 use crate::inference::handlers as v2;
 use crate::inference::refusal::ProtocolError;
@@ -36,6 +37,7 @@ use crate::problem::{ErrorAnswer, TABLE};
         super::health::healthz,
         super::health::readyz,
         super::health::metrics,
+        super::audit::trail,
         v2::server,
         v2::live,
         v2::ready,
@@ -50,6 +52,8 @@ use crate::problem::{ErrorAnswer, TABLE};
         v2::unload,
     ),
     components(schemas(ErrorAnswer, ProtocolError)),
+    modifiers(&Credentials),
+    security(("key" = []), ("token" = [])),
     tags(
         (name = "scores", description = "Scores, reasons and recommendations"),
         (name = "facts", description = "Events, outcomes and features"),
@@ -59,6 +63,20 @@ use crate::problem::{ErrorAnswer, TABLE};
     )
 )]
 pub struct ApiDoc;
+
+/// How a caller proves who it is.
+struct Credentials;
+
+impl Modify for Credentials {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let components = document.components.get_or_insert_default();
+        let key = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-Api-Key")));
+        components.add_security_scheme("key", key);
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer);
+        let bearer = bearer.description(Some("An API key, or a token of the identity provider")).build();
+        components.add_security_scheme("token", SecurityScheme::Http(bearer));
+    }
+}
 
 /// OpenAPI 3.1, generated from the handlers.
 pub async fn openapi() -> Json<utoipa::openapi::OpenApi> {

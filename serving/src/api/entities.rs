@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 
 use super::body::{PathOf, QueryOf};
+use crate::access::Caller;
 use crate::error::ServeError;
 use crate::problem::ErrorAnswer;
 use crate::service::entities::{self, EntityAnswer, KeysAnswer, MomentAsked, PageAsked};
@@ -19,11 +20,12 @@ use crate::state::AppState;
 )]
 pub async fn keys(
     State(state): State<AppState>,
+    caller: Caller,
     PathOf(entity): PathOf<String>,
     QueryOf(page): QueryOf<PageAsked>,
 ) -> Result<Json<KeysAnswer>, ServeError> {
     let inside = state.clone();
-    state.compute.wait(move || entities::keys(&inside, &entity, &page)).await?.map(Json)
+    state.compute.wait(move || entities::keys(&inside, &caller, &entity, &page)).await?.map(Json)
 }
 
 /// All features of one entity, each with the reason if it is missing.
@@ -40,8 +42,9 @@ pub async fn keys(
 )]
 pub async fn features(
     State(state): State<AppState>,
+    caller: Caller,
     PathOf((entity, key)): PathOf<(String, String)>,
     QueryOf(moment): QueryOf<MomentAsked>,
 ) -> Result<Json<EntityAnswer>, ServeError> {
-    entities::features(&state, &entity, &key, &moment).map(Json)
+    entities::features(&state, &caller, (&entity, &key), &moment).map(Json)
 }

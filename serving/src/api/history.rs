@@ -5,6 +5,7 @@ use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 
 use super::body::{AnyBody, BodyKind, QueryOf, parse_json, utf8, wrong_content_type};
+use crate::access::Caller;
 use crate::error::ServeError;
 use crate::problem::ErrorAnswer;
 use crate::service::history::{self, Format, GivenRows, HistoryAsked, HistoryRequest, Wanted};
@@ -33,6 +34,7 @@ use crate::state::AppState;
 )]
 pub async fn history(
     State(state): State<AppState>,
+    caller: Caller,
     QueryOf(asked): QueryOf<HistoryAsked>,
     headers: HeaderMap,
     body: AnyBody,
@@ -42,7 +44,7 @@ pub async fn history(
     let inside = state.clone();
     let build = move || {
         let (wanted, given) = read(asked, &headers, &body)?;
-        history::write(&history::training_set(&inside, &wanted, &given)?, format)
+        history::write(&history::training_set(&inside, &caller, &wanted, &given)?, format)
     };
     let bytes = state.compute.join(build).await??;
     Ok(([(header::CONTENT_TYPE, format.content_type())], bytes).into_response())

@@ -1,6 +1,7 @@
 //! Handlers: extract, call a service function, wrap.
 
 pub mod asker;
+pub mod audit;
 pub mod body;
 pub mod docs;
 pub mod entities;

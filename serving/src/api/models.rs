@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 
 use super::body::{JsonBody, PathOf, QueryOf};
+use crate::access::{Caller, Via};
 use crate::error::ServeError;
 use crate::problem::ErrorAnswer;
 use crate::service::board::{self, BoardAnswer, BoardAsked};
@@ -17,9 +18,11 @@ use crate::state::AppState;
     tag = "models",
     responses((status = 200, description = "The answer", body = ModelsAnswer), (status = "5XX", description = "The server failed", body = ErrorAnswer))
 )]
-pub async fn list(State(state): State<AppState>) -> Result<Json<ModelsAnswer>, ServeError> {
+pub async fn list(State(state): State<AppState>, caller: Caller) -> Result<Json<ModelsAnswer>, ServeError> {
     let inside = state.clone();
-    state.compute.wait(move || models::list(&inside)).await?.map(Json)
+    let mut all = state.compute.wait(move || models::list(&inside)).await??;
+    all.models.retain(|model| caller.may_use(&model.name));
+    Ok(Json(all))
 }
 
 /// One model with its versions and every change to it.
@@ -55,10 +58,15 @@ pub async fn show(
 )]
 pub async fn move_alias(
     State(state): State<AppState>,
+    caller: Caller,
     PathOf((model, alias)): PathOf<(String, String)>,
     body: JsonBody,
 ) -> Result<Json<AliasAnswer>, ServeError> {
-    let request: AliasRequest = body.object()?;
+    let mut request: AliasRequest = body.object()?;
+    if caller.via() != Via::Open {
+        // Whoever proved a name is written down under it.
+        request.who = Some(caller.name().to_owned());
+    }
     let inside = state.clone();
     state.compute.wait(move || models::move_alias(&inside, &model, &alias, &request)).await?.map(Json)
 }
@@ -73,9 +81,10 @@ pub async fn move_alias(
 )]
 pub async fn board(
     State(state): State<AppState>,
+    caller: Caller,
     PathOf(model): PathOf<String>,
     QueryOf(asked): QueryOf<BoardAsked>,
 ) -> Result<Json<BoardAnswer>, ServeError> {
     let inside = state.clone();
-    state.compute.work(move || board::board(&inside, &model, &asked)).await?.map(Json)
+    state.compute.work(move || board::board(&inside, &caller, &model, &asked)).await?.map(Json)
 }

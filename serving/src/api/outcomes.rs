@@ -6,6 +6,7 @@ use axum::http::HeaderMap;
 
 use super::body::JsonBody;
 use super::events::idempotency_key;
+use crate::access::Caller;
 use crate::error::ServeError;
 use crate::problem::ErrorAnswer;
 use crate::service::outcomes::{self, OutcomeAnswer, OutcomeRequest};
@@ -25,10 +26,12 @@ use crate::state::AppState;
 )]
 pub async fn report(
     State(state): State<AppState>,
+    caller: Caller,
     headers: HeaderMap,
     body: JsonBody,
 ) -> Result<Json<OutcomeAnswer>, ServeError> {
     let given = outcomes::one_model(body.parse()?)?;
+    given.iter().try_for_each(|outcome| caller.check_model(&outcome.model))?;
     let key = idempotency_key(&headers)?;
     let inside = state.clone();
     state.compute.wait(move || outcomes::report(&inside, &given, key.as_deref())).await?.map(Json)

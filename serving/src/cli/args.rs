@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::access::Role;
 use crate::cli::failure::EXIT_CODES;
+use crate::telemetry::LogFormat;
 
 /// One place where customer data becomes scores: features, training, registry and serving in one binary.
 #[derive(Debug, Parser)]
@@ -50,6 +52,9 @@ pub enum Command {
     Monitor(MonitorArgs),
     /// Compute served scores again from history and name every feature that differs.
     Replay(ReplayArgs),
+    /// Make, list and revoke the API keys of those who may ask the server.
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Answer over HTTP until interrupted.
     Serve(ServeArgs),
     /// Simulate a company around real orders, train its three models, and serve them.
@@ -295,6 +300,44 @@ pub struct ServeArgs {
     /// Address to listen on, instead of the project's.
     #[arg(long, env = "SCOREHOUSE_LISTEN")]
     pub listen: Option<String>,
+    /// Let everyone ask everything, whatever keys there are.
+    #[arg(long, env = "SCOREHOUSE_OPEN", value_parser = clap::builder::FalseyValueParser::new())]
+    pub open: bool,
+    /// How log lines are written.
+    #[arg(long, env = "SCOREHOUSE_LOG", value_enum, default_value_t)]
+    pub log: LogFormat,
+}
+
+/// `scorehouse keys …`
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Make a key and show it, once: only its hash is kept.
+    Create {
+        /// Who will hold it; conditions of the project file read it as `caller.name`.
+        name: String,
+        /// What its holder is: rep, storefront, service, scientist or operator.
+        #[arg(long)]
+        role: Role,
+        /// When it ends: a span from now such as 90d, or a moment.
+        #[arg(long, value_name = "WHEN")]
+        expires: Option<String>,
+        /// What conditions read as `caller.NAME`, one of the project's `[access] attributes`.
+        #[arg(long = "set", value_name = "NAME=VALUE")]
+        attributes: Vec<String>,
+        /// Why, for the audit trail.
+        #[arg(long, default_value = "made by hand")]
+        why: String,
+    },
+    /// Every key: who holds it, when it was last used, whether it still opens.
+    List,
+    /// Take a key back; running servers refuse it within a second.
+    Revoke {
+        /// Its id, or the name of its holder for all of that holder's keys.
+        key: String,
+        /// Why, for the audit trail.
+        #[arg(long, default_value = "revoked by hand")]
+        why: String,
+    },
 }
 
 /// `scorehouse demo`
@@ -324,4 +367,7 @@ pub struct DemoArgs {
     /// Address to listen on.
     #[arg(long, env = "SCOREHOUSE_LISTEN")]
     pub listen: Option<String>,
+    /// Let everyone ask everything, and make no keys.
+    #[arg(long, env = "SCOREHOUSE_OPEN", value_parser = clap::builder::FalseyValueParser::new())]
+    pub open: bool,
 }

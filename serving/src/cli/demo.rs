@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
-use scorehouse_features::definition::{PROJECT_FILE, Pipeline};
-use scorehouse_features::ids::ModelName;
+use scorehouse_features::definition::{PROJECT_FILE, Pipeline, Role};
+use scorehouse_features::ids::{ColumnName, ModelName, SourceName};
 use scorehouse_features::time::{Clock as _, SystemClock, Timestamp};
 use scorehouse_models::{AliasName, Registry};
 use scorehouse_simulator::{SimulationReport, SimulationRequest, simulate};
@@ -14,12 +14,13 @@ use scorehouse_training::Evaluation;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::args::{Cli, DemoArgs};
+use crate::cli::demo_keys::{self, DemoKey};
 use crate::cli::evaluation::{self, Candidate};
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::history::StoreHistory;
 use crate::cli::output::count;
 use crate::cli::progress::Bars;
-use crate::cli::serve::serve;
+use crate::cli::serve::{How, serve};
 use crate::cli::session::Session;
 use crate::cli::train::{Order, train_one};
 use crate::cli::{examples, ingest};
@@ -61,7 +62,20 @@ pub fn run(cli: &Cli, args: &DemoArgs) -> Outcome<()> {
         return Ok(());
     }
     let lines = examples::curl_lines(&session, now)?;
-    serve(&session, args.listen.clone(), move |address| greet(address, &lines))
+    let keys = match args.open {
+        true => Vec::new(),
+        false => demo_keys::keys(&session, &busiest_rep(&session, now)?)?,
+    };
+    let how = How { listen: args.listen.clone(), open: args.open, ..How::default() };
+    serve(&session, how, move |address| greet(address, &lines, &keys))
+}
+
+/// The rep with the most deals: the demo's rep, who sees these and no others.
+fn busiest_rep(session: &Session, now: Timestamp) -> Outcome<String> {
+    let (source, column) = (SourceName::new("opportunities"), ColumnName::new("owner_id"));
+    let (Ok(source), Ok(column)) = (source, column) else { return Ok("demo rep".to_owned()) };
+    let found = examples::busiest_of(session, now, &source, &column)?;
+    Ok(found.unwrap_or_else(|| "demo rep".to_owned()))
 }
 
 /// The simulated exports, made when they are not there or were made from something else.
@@ -206,10 +220,22 @@ fn silo_line(session: &Session, stamp: &Stamp) -> Outcome<String> {
     ))
 }
 
-fn greet(address: SocketAddr, lines: &[String]) {
-    let url = crate::server::url(address);
-    eprintln!("\nScorehouse answers at {url} (Ctrl-C stops it). Open it in a browser, or try:\n");
+fn greet(address: SocketAddr, lines: &[String], keys: &[DemoKey]) {
+    let url = crate::server::url("http", address);
+    eprintln!("\nScorehouse answers at {url} (Ctrl-C stops it).");
+    let operator = keys.iter().find(|key| key.role == Role::Operator).map(|key| key.key.as_str());
+    if operator.is_some() {
+        eprintln!(
+            "Access is closed; these keys, also in the demo folder's keys.env, let their holders in:\n"
+        );
+        for DemoKey { role, variable, key } in keys {
+            eprintln!("  {role:<11}{key}   {variable}");
+        }
+    }
+    let page = operator.map_or_else(|| format!("{url}/"), |key| format!("{url}/#key={key}"));
+    eprintln!("\nOpen {page} in a browser, or try:\n");
+    let proof = operator.map_or_else(String::new, |key| format!(" -H 'authorization: Bearer {key}'"));
     for line in lines {
-        eprintln!("  {}\n", line.replace("{url}", &url));
+        eprintln!("  {}\n", line.replace("{url}", &url).replace("{proof}", &proof));
     }
 }

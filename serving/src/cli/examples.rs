@@ -12,7 +12,8 @@ use crate::cli::failure::{Failure, Outcome};
 use crate::cli::history::StoreHistory;
 use crate::cli::session::Session;
 
-/// One curl line for each kind of model the project declares; `{url}` stands for the server's address.
+/// One curl line for each kind of model the project declares; `{url}` stands for the server's
+/// address, `{proof}` for the header that carries a key.
 ///
 /// # Errors
 /// A failure with its fault.
@@ -45,7 +46,7 @@ pub fn curl_lines(session: &Session, now: Timestamp) -> Outcome<Vec<String>> {
             && seen.insert(kind)
         {
             lines.push(format!(
-                "curl -s {{url}}/v1/models/{}/{verb} -H 'content-type: application/json' -d '{body}'",
+                "curl -s {{url}}/v1/models/{}/{verb}{{proof}} -H 'content-type: application/json' -d '{body}'",
                 spec.name
             ));
         }
@@ -63,6 +64,23 @@ fn texts(history: &StoreHistory<'_>, source: &SourceName, column: &ColumnName) -
     let rows: RecordBatch = history.rows(source, std::slice::from_ref(column))?;
     let Some(texts) = rows.column(0).as_string_opt::<i32>() else { return Ok(Vec::new()) };
     Ok(texts.iter().flatten().map(str::to_owned).collect())
+}
+
+/// The value that a column of a source holds most often; none when the project has no such source or column.
+///
+/// # Errors
+/// A failure with its fault.
+pub fn busiest_of(
+    session: &Session,
+    now: Timestamp,
+    source: &SourceName,
+    column: &ColumnName,
+) -> Outcome<Option<String>> {
+    let declared = session.project.sources.get(source);
+    if !declared.is_some_and(|source| source.columns.iter().any(|known| known.name == *column)) {
+        return Ok(None);
+    }
+    busiest(&StoreHistory::open(session, now)?, source, column)
 }
 
 /// The key with the most rows, the smallest of those that tie.

@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod demo;
+mod demo_keys;
 mod evaluation;
 mod examples;
 mod failure;
@@ -10,6 +11,7 @@ mod features;
 mod history;
 mod ingest;
 mod init;
+mod keys;
 mod models;
 mod monitor;
 mod output;
@@ -56,6 +58,7 @@ fn run(cli: &Cli) -> Outcome<()> {
         Command::Recommend(args) => recommend::run(&Session::open(cli)?, args),
         Command::Monitor(args) => monitor::run(&Session::open(cli)?, args),
         Command::Replay(args) => replay::run(&Session::open(cli)?, args),
+        Command::Keys(command) => keys::run(&Session::open(cli)?, command),
         Command::Serve(args) => serve::run(&Session::open(cli)?, args),
     }
 }

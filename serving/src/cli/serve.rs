@@ -7,6 +7,7 @@ use crate::cli::failure::{Failure, Outcome};
 use crate::cli::session::Session;
 use crate::config::ServeOptions;
 use crate::server;
+use crate::telemetry::LogFormat;
 
 /// Runs `scorehouse serve`.
 ///
@@ -14,28 +15,40 @@ use crate::server;
 /// A failure with its fault.
 pub fn run(session: &Session, args: &ServeArgs) -> Outcome<()> {
     let json = session.json;
-    serve(session, args.listen.clone(), move |address| {
+    let how = How { listen: args.listen.clone(), open: args.open, log: args.log };
+    let scheme = if session.project.settings.tls.is_some() { "https" } else { "http" };
+    serve(session, how, move |address| {
+        let url = server::url(scheme, address);
         if json {
-            eprintln!("{{\"listening\":\"{}\"}}", server::url(address));
+            eprintln!("{{\"listening\":\"{url}\"}}");
         } else {
-            eprintln!("scorehouse answers at {} (Ctrl-C stops it)", server::url(address));
+            eprintln!("scorehouse answers at {url} (Ctrl-C stops it)");
         }
     })
+}
+
+/// How to serve, as the command line says.
+#[derive(Debug, Default)]
+pub struct How {
+    /// The address, in place of the project's.
+    pub listen: Option<String>,
+    /// Let everyone ask everything.
+    pub open: bool,
+    /// How log lines are written.
+    pub log: LogFormat,
 }
 
 /// Serves the session's project; `ready` hears the address once it answers.
 ///
 /// # Errors
 /// A failure with its fault.
-pub fn serve(
-    session: &Session,
-    listen: Option<String>,
-    ready: impl FnOnce(SocketAddr) + Send + 'static,
-) -> Outcome<()> {
+pub fn serve(session: &Session, how: How, ready: impl FnOnce(SocketAddr) + Send + 'static) -> Outcome<()> {
     let mut options = ServeOptions::new(session.project.clone());
     options.clock = session.clock.clone();
     options.on_ready = Some(Box::new(ready));
-    if let Some(listen) = listen {
+    options.open = how.open;
+    options.log = how.log;
+    if let Some(listen) = how.listen {
         options.listen = listen;
     }
     server::run(options).map_err(Failure::from)

@@ -44,7 +44,7 @@ fn scores(
     request: &InferRequest<'_>,
 ) -> Result<Vec<answer::OutputTensor>, ServeError> {
     let asked = rows::score_request(&selected.model, request)?;
-    let scored = score::score_rows(state, selected, &asked)?;
+    let scored = score::score_rows(state, &asker.caller, selected, &asked)?;
     // Without `partial` a row that cannot be scored has refused the request already.
     let scores: Vec<&Score> = scored.iter().filter_map(|scored| scored.result.as_ref().ok()).collect();
     let signature = selected.model.scoring().signature();

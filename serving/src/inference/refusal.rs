@@ -32,7 +32,9 @@ impl IntoResponse for Refusal {
         // Status, headers and what is logged are those of any other failure; only the body differs.
         let (mut parts, _) = self.0.into_response().into_parts();
         parts.headers.remove(header::CONTENT_LENGTH);
-        (parts.status, parts.headers, Json(ProtocolError { error })).into_response()
+        let mut answer = (parts.status, parts.headers, Json(ProtocolError { error })).into_response();
+        *answer.extensions_mut() = parts.extensions;
+        answer
     }
 }
 

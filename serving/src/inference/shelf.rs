@@ -38,7 +38,7 @@ pub fn recommend(
     let rows = rows(request)?;
     let mut found = Vec::with_capacity(rows.len());
     for asked in &rows {
-        found.push(recommend::find_for(state, selected, asked)?);
+        found.push(recommend::find_for(state, &asker.caller, selected, asked)?);
     }
     for (request, (as_of, found)) in rows.iter().zip(&found) {
         let given = recommend::Given { request, as_of: *as_of, items: found.items.clone() };

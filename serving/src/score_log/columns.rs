@@ -136,7 +136,7 @@ impl Head {
         self.as_of.append_value(as_of.0);
         self.request.append_option(asker.request.as_ref().and_then(|id| id.to_str().ok()));
         self.row.append_value(number as u32);
-        self.caller.append_option(asker.caller.as_deref());
+        self.caller.append_option(asker.name());
         self.model.append_value(selected.model.name());
         self.version.append_value(selected.model.version().0);
         self.alias.append_option(selected.alias.as_ref().map(|alias| alias.as_str()));

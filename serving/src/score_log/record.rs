@@ -1,22 +1,29 @@
 //! One answer, as it is handed over: owned, so that it outlives its request.
 
-use std::sync::Arc;
-
 use axum::http::HeaderValue;
 use scorehouse_features::time::Timestamp;
 use scorehouse_features::value::Value;
 use scorehouse_models::Score;
 use scorehouse_models::predictor::recommender::Recommended;
 
+use crate::access::{Caller, Via};
 use crate::live_model::Selected;
 
 /// Who asked.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Asker {
-    /// The caller's name; none where nobody has to say who they are.
-    pub caller: Option<Arc<str>>,
+    /// The caller.
+    pub caller: Caller,
     /// The request's id.
     pub request: Option<HeaderValue>,
+}
+
+impl Asker {
+    /// The caller's name; none where nobody had to say who they are.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        (self.caller.via() != Via::Open).then(|| self.caller.name())
+    }
 }
 
 /// One answer with everything it came from.

@@ -10,6 +10,7 @@ use scorehouse_models::reason::Reason;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::access::Caller;
 use crate::error::ServeError;
 use crate::live_model::{LiveModel, Selected};
 use crate::service::entities;
@@ -97,6 +98,7 @@ struct Line {
 /// What all lines of one board share.
 struct Board<'a> {
     state: &'a AppState,
+    caller: &'a Caller,
     model: &'a LiveModel,
     life: Life,
     as_of: Timestamp,
@@ -106,13 +108,18 @@ struct Board<'a> {
 ///
 /// # Errors
 /// [`ServeError::NotSuited`] for a model of another kind, and what selecting and scoring report.
-pub fn board(state: &AppState, model: &str, asked: &BoardAsked) -> Result<BoardAnswer, ServeError> {
+pub fn board(
+    state: &AppState,
+    caller: &Caller,
+    model: &str,
+    asked: &BoardAsked,
+) -> Result<BoardAnswer, ServeError> {
     let selected = state.live.select(model, asked.alias.as_deref(), None)?;
     let as_of = moment::as_of(state.clock.as_ref(), asked.as_of.as_deref())?;
     let limit = within("limit", asked.limit.unwrap_or(100), 1, 1000)?;
     let reasons = within("reasons", asked.reasons.unwrap_or(4), 0, 20)?;
     let (entity, life) = life(state, &selected)?;
-    let board = Board { state, model: &selected.model, life, as_of };
+    let board = Board { state, caller, model: &selected.model, life, as_of };
     let (open, truncated) = board.open(&entity)?;
     let mut lines: Vec<Line> = open.into_par_iter().map(|key| board.line(key)).collect::<Result<_, _>>()?;
     let total = lines.len();
@@ -169,7 +176,7 @@ impl Board<'_> {
         loop {
             let page = self.online().keys(entity, after.as_ref(), PAGE)?;
             for key in &page.keys {
-                if self.is_open(key, self.as_of)? {
+                if self.is_open(key, self.as_of)? && self.is_seen(entity, key)? {
                     open.push(key.clone());
                 }
                 if open.len() == MOST_OPEN {
@@ -181,6 +188,10 @@ impl Board<'_> {
                 return Ok((open, false));
             }
         }
+    }
+
+    fn is_seen(&self, entity: &EntityName, key: &EntityKey) -> Result<bool, ServeError> {
+        self.caller.sees(self.online(), entity, key, self.state.clock.now())
     }
 
     fn is_open(&self, key: &EntityKey, as_of: Timestamp) -> Result<bool, ServeError> {

@@ -11,6 +11,7 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::access::Caller;
 use crate::error::{Noun, ServeError};
 use crate::service::moment;
 use crate::service::scalar::Shown;
@@ -168,11 +169,17 @@ impl Serialize for OneFeature<'_> {
     }
 }
 
-/// Some keys of an entity, after those of the page before.
+/// Some keys of an entity, after those of the page before. Keys that the caller may not see are left out, so
+/// that a page may hold fewer than were asked for.
 ///
 /// # Errors
 /// [`ServeError::Unknown`] for the entity, [`ServeError::InvalidParameter`] for the page.
-pub fn keys(state: &AppState, entity: &str, page: &PageAsked) -> Result<KeysAnswer, ServeError> {
+pub fn keys(
+    state: &AppState,
+    caller: &Caller,
+    entity: &str,
+    page: &PageAsked,
+) -> Result<KeysAnswer, ServeError> {
     let (name, _) = plan(state, entity)?;
     let limit = page.limit.unwrap_or(100);
     if !(1..=1000).contains(&limit) {
@@ -181,7 +188,13 @@ pub fn keys(state: &AppState, entity: &str, page: &PageAsked) -> Result<KeysAnsw
     let after = page.after.as_deref().map(key_of).transpose()?;
     let found = state.online.keys(name, after.as_ref(), limit)?;
     let next = found.keys.last().filter(|_| found.more).map(ToString::to_string);
-    let keys = found.keys.iter().map(ToString::to_string).collect();
+    let mut keys = Vec::with_capacity(found.keys.len());
+    let now = state.clock.now();
+    for key in &found.keys {
+        if caller.sees(state.online.as_ref(), name, key, now)? {
+            keys.push(key.to_string());
+        }
+    }
     Ok(KeysAnswer { entity: entity.to_owned(), keys, next })
 }
 
@@ -191,13 +204,16 @@ pub fn keys(state: &AppState, entity: &str, page: &PageAsked) -> Result<KeysAnsw
 /// [`ServeError::Unknown`] for the entity or its key, and a moment that is none or in the future.
 pub fn features(
     state: &AppState,
-    entity: &str,
-    key: &str,
+    caller: &Caller,
+    (entity, key): (&str, &str),
     asked: &MomentAsked,
 ) -> Result<EntityAnswer, ServeError> {
     let (name, plan) = plan(state, entity)?;
     let key = key_of(key)?;
     let as_of = moment::as_of(state.clock.as_ref(), asked.as_of.as_deref())?;
+    if !caller.sees(state.online.as_ref(), name, &key, state.clock.now())? {
+        return Err(hidden(&key));
+    }
     if !state.online.contains(name, &key)? {
         return Err(unknown_key(state.online.as_ref(), name, &key));
     }
@@ -222,6 +238,13 @@ pub fn plan<'a>(state: &'a AppState, entity: &str) -> Result<(&'a EntityName, &'
 pub fn key_of(text: &str) -> Result<EntityKey, ServeError> {
     EntityKey::new(text)
         .map_err(|error| ServeError::InvalidField { message: error.to_string(), nearest: None })
+}
+
+/// The refusal of a key that its caller may not see: that of a key that is not there, without a word about
+/// others.
+#[must_use]
+pub fn hidden(key: &EntityKey) -> ServeError {
+    ServeError::Unknown { what: Noun::Key, name: key.to_string(), nearest: None, known: Vec::new() }
 }
 
 /// How many neighbours of an unknown key are looked at for a suggestion.

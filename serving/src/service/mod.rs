@@ -1,5 +1,6 @@
 //! What the server can do, without a word of HTTP.
 
+pub mod audit;
 pub mod board;
 pub mod entities;
 pub mod events;

@@ -60,7 +60,7 @@ pub struct AliasRequest {
     /// Why, for the audit trail.
     #[serde(default)]
     pub why: Option<String>,
-    /// Who, for the audit trail.
+    /// Who, for the audit trail; where access is closed, the caller's own name counts instead.
     #[serde(default)]
     pub who: Option<String>,
 }

@@ -22,6 +22,7 @@ pub struct Metrics {
     in_flight: IntGauge,
     panics: IntCounter,
     refused: IntCounter,
+    access_refused: IntCounterVec,
     scores: IntCounterVec,
     recommendations: IntCounterVec,
     events: IntCounterVec,
@@ -82,7 +83,15 @@ impl Metrics {
                     .map_err(|e| bug(&e))?,
             )?,
             panics: to.counter("scorehouse_panics_total", "Panics caught and answered as internal errors")?,
-            refused: to.counter("scorehouse_overloaded_total", "Requests refused for want of room (429)")?,
+            refused: to.counter(
+                "scorehouse_overloaded_total",
+                "Requests refused for want of room or too often asked (429)",
+            )?,
+            access_refused: to.counters(
+                "scorehouse_access_refused_total",
+                "Requests refused to their caller, by reason (unauthorized, forbidden, rate_limited)",
+                &["reason"],
+            )?,
             scores: to.counters("scorehouse_scores_total", "Scores answered, by model", &["model"])?,
             recommendations: to.counters(
                 "scorehouse_recommendations_total",
@@ -131,6 +140,11 @@ impl Metrics {
         if status == "429" {
             self.refused.inc();
         }
+    }
+
+    /// A request was refused to its caller; `reason` is `unauthorized`, `forbidden` or `rate_limited`.
+    pub fn access_refused(&self, reason: &str) {
+        self.access_refused.with_label_values(&[reason]).inc();
     }
 
     /// Requests under way.

@@ -9,9 +9,11 @@ use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
 use futures::FutureExt;
+use prometheus::IntGauge;
 
 use crate::error::ServeError;
 use crate::inference::refusal::shaped;
+use crate::problem::FailureTold;
 use crate::state::AppState;
 
 /// The header that carries a request's id in both directions.
@@ -38,14 +40,51 @@ pub async fn observe(State(state): State<AppState>, mut request: Request, next: 
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
-    state.metrics.in_flight().inc();
-    let mut answer = guarded(&state, request, next).await;
-    state.metrics.in_flight().dec();
+    let under_way = UnderWay::begin(state.metrics.in_flight());
+    let mut answer = match has_room(&state, route) {
+        true => guarded(&state, request, next).await,
+        false => shaped(request.uri().path(), ServeError::Overloaded { retry_after: 1 }),
+    };
+    drop(under_way);
     let (status, took) = (answer.status().as_u16(), began.elapsed());
     state.metrics.request(route, known_method(method.as_str()), status, took);
-    tracing::debug!(id = ?id, %method, route, status, micros = took.as_micros() as u64, "answered");
+    let shown = id.to_str().unwrap_or_default();
+    if let Some(FailureTold(error)) = answer.extensions_mut().remove::<FailureTold>() {
+        match status {
+            500 => {
+                tracing::error!(id = shown, %method, route, %error, "a request failed by a fault of the server")
+            }
+            _ => tracing::warn!(id = shown, %method, route, status, %error, "a request failed"),
+        }
+    }
+    tracing::debug!(id = shown, %method, route, status, micros = took.as_micros() as u64, "answered");
     answer.headers_mut().insert(REQUEST_ID, id);
     answer
+}
+
+/// Counts a request as under way until it is answered or its caller has gone away: then the handler is dropped
+/// where it waits, and nothing after it runs.
+struct UnderWay<'a>(&'a IntGauge);
+
+impl<'a> UnderWay<'a> {
+    fn begin(gauge: &'a IntGauge) -> Self {
+        gauge.inc();
+        Self(gauge)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+/// False when more requests are under way than the project allows. Probes always find room, or a busy server
+/// would be taken for a dead one.
+fn has_room(state: &AppState, route: &str) -> bool {
+    let most = i64::try_from(state.project.settings.requests).unwrap_or(i64::MAX);
+    state.metrics.in_flight().get() <= most
+        || matches!(route, "/healthz" | "/readyz" | "/v2/health/live" | "/v2/health/ready")
 }
 
 /// The method as a label: an invented one must not make a new time series.

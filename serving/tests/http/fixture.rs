@@ -6,6 +6,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::{Request, Response, StatusCode, header};
+use scorehouse::access::store::{Act, KeyStore, NewKey};
+use scorehouse::access::{Access, Role};
 use scorehouse::compute::Doors;
 use scorehouse::state::StateParts;
 use scorehouse::{AppState, app};
@@ -37,6 +39,21 @@ pub struct Fixture {
     _folder: tempfile::TempDir,
 }
 
+/// What a test asks of its fixture.
+struct Asked {
+    doors: Doors,
+    timeout: Duration,
+    more: String,
+    closed: bool,
+}
+
+impl Default for Asked {
+    fn default() -> Self {
+        let doors = Doors { threads: 2, ..Doors::default() };
+        Self { doors, timeout: Duration::from_secs(20), more: String::new(), closed: false }
+    }
+}
+
 /// An answer, read to its end.
 #[derive(Debug)]
 pub struct Answer {
@@ -66,8 +83,13 @@ impl Answer {
 
 /// The project.
 pub fn project(folder: &std::path::Path) -> Project {
-    let text = include_str!("project.toml");
-    Project::parse(text, folder).unwrap_or_else(|found| {
+    project_with(folder, "")
+}
+
+/// The project with more sections.
+pub fn project_with(folder: &std::path::Path, more: &str) -> Project {
+    let text = format!("{}\n{more}", include_str!("project.toml"));
+    Project::parse(&text, folder).unwrap_or_else(|found| {
         let lines: Vec<String> = found.iter().map(ToString::to_string).collect();
         panic!("{}", lines.join("\n"))
     })
@@ -86,23 +108,38 @@ impl Fixture {
 
     /// As [`Fixture::new`], with room of one's own choice.
     pub fn with(doors: Doors) -> Self {
-        Self::built(doors, Duration::from_secs(20), |_| {})
+        Self::built(Asked { doors, ..Asked::default() }, |_| {})
     }
 
     /// As [`Fixture::new`], with a time limit of one's own choice.
     pub fn with_timeout(timeout: Duration) -> Self {
-        Self::built(Doors { threads: 2, ..Doors::default() }, timeout, |_| {})
+        Self::built(Asked { timeout, ..Asked::default() }, |_| {})
     }
 
     /// As [`Fixture::new`], with settings of one's own choice.
     pub fn changed(change: impl FnOnce(&mut Project)) -> Self {
-        Self::built(Doors { threads: 2, ..Doors::default() }, Duration::from_secs(20), change)
+        Self::built(Asked::default(), change)
     }
 
-    fn built(doors: Doors, timeout: Duration, change: impl FnOnce(&mut Project)) -> Self {
+    /// As [`Fixture::new`], closed, with sections of its own in the project.
+    pub fn closed(more: &str) -> Self {
+        Self::built(Asked { more: more.to_owned(), closed: true, ..Asked::default() }, |_| {})
+    }
+
+    /// As [`Fixture::new`], open, with sections of its own in the project.
+    pub fn declaring(more: &str) -> Self {
+        Self::built(Asked { more: more.to_owned(), ..Asked::default() }, |_| {})
+    }
+
+    fn built(asked: Asked, change: impl FnOnce(&mut Project)) -> Self {
+        let Asked { doors, timeout, more, closed } = asked;
         let folder = tempfile::tempdir().unwrap();
-        let mut project = project(folder.path());
+        let mut project = project_with(folder.path(), &more);
         change(&mut project);
+        let access = match closed {
+            true => Access::new(&project, scorehouse::stores::open_keys(&project).unwrap(), false).unwrap(),
+            false => Access::open(),
+        };
         let clock: Arc<dyn Clock> = Arc::new(FixedClock(Timestamp::parse(NOW).unwrap()));
         let base = Base::empty(&Layout::of(&project).unwrap());
         let log = scorehouse::stores::log_path(&project);
@@ -121,6 +158,7 @@ impl Fixture {
             online: Arc::new(store),
             registry: registry.clone(),
             history: Some(history),
+            access,
             timeout,
             doors,
         })
@@ -133,6 +171,41 @@ impl Fixture {
         let (parts, body) = response.into_parts();
         let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
         Answer { status: parts.status, headers: parts.headers, bytes }
+    }
+
+    /// A new key, made as another process would.
+    pub fn key(&self, name: &str, role: Role) -> String {
+        let new = NewKey { name: name.into(), role, attributes: Vec::new(), expires: None };
+        self.make(&new).0
+    }
+
+    /// A new key and its id.
+    pub fn make(&self, new: &NewKey) -> (String, String) {
+        let act = Act { who: "test", when: self.state.clock.now(), why: "for a test" };
+        let (key, record) = self.keys().create(new, &act).unwrap();
+        self.state.access.refresh().unwrap();
+        (key.reveal().to_owned(), record.id)
+    }
+
+    /// The store of keys, as another process holds it.
+    pub fn keys(&self) -> KeyStore {
+        scorehouse::stores::open_keys(&self.state.project).unwrap()
+    }
+
+    /// Sends a request with a credential; a body makes it JSON.
+    pub async fn ask(&self, credential: &str, method: &str, path: &str, body: Option<Json>) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        if !credential.is_empty() {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {credential}"));
+        }
+        let body = match body {
+            Some(json) => {
+                request = request.header(header::CONTENT_TYPE, "application/json");
+                Body::from(json.to_string())
+            }
+            None => Body::empty(),
+        };
+        self.send(request.body(body).unwrap()).await
     }
 
     pub async fn get(&self, path: &str) -> Answer {

@@ -10,11 +10,15 @@
 //! - `inference`: the standard protocol: tensors of every datatype, entity keys, bytes, its refusals
 //! - `models`: listings, moves of aliases, refused versions, moves under load
 //! - `refusals`: bad input of every kind
+//! - `access`: keys, tokens, who is open, the trail; `matrix`: every role at every route; `sight`: who sees what
+//! - `connections`: slow and many connections, TLS, other origins, too many requests
 //! - `drain`: a stop loses no request
 //! - `operation`: health, metrics, OpenAPI, the page
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod access;
+mod connections;
 mod drain;
 mod events;
 mod evidence;
@@ -22,9 +26,11 @@ mod facts;
 mod fixture;
 mod history;
 mod inference;
+mod matrix;
 mod models;
 mod operation;
 mod outcomes;
 mod recommend;
 mod refusals;
 mod score;
+mod sight;

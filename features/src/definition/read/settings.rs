@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use crate::definition::Settings;
 use crate::definition::raw::{Entry, Section};
 use crate::definition::size::parse_size;
+use crate::definition::{Settings, Tls};
 
 /// What `[project]` says.
 pub(in crate::definition) struct Head {
@@ -33,27 +33,88 @@ pub(in crate::definition) fn head(file: Section<'_>, root: &Path) -> Head {
     head
 }
 
-pub(in crate::definition) fn settings(file: Section<'_>) -> Settings {
+const SERVER: [&str; 7] =
+    ["listen", "body_limit", "tls", "origins", "connections", "header_timeout", "request_timeout"];
+
+pub(in crate::definition) fn settings(file: Section<'_>, root: &Path) -> Settings {
     let mut settings = Settings::default();
-    if let Some(server) = file.section("server") {
-        server.only("server", &["listen", "body_limit"]);
-        if let Some(address) = server.get("listen").and_then(|e| listen(&e)) {
-            settings.listen = address;
-        }
-        if let Some(limit) = server.get("body_limit").and_then(|e| size(&e)) {
-            settings.body_limit = limit;
-        }
+    if let Some(section) = file.section("server") {
+        section.only("server", &SERVER);
+        server(&section, root, &mut settings);
     }
-    if let Some(limits) = file.section("limits") {
-        limits.only("limits", &["memory", "threads"]);
-        if let Some(memory) = limits.get("memory").and_then(|e| size(&e)) {
-            settings.memory_limit = memory;
-        }
-        if let Some(threads) = limits.get("threads").and_then(|e| e.whole("a whole number, 0 or more")) {
-            settings.threads = usize::try_from(threads).unwrap_or(0);
-        }
+    if let Some(section) = file.section("limits") {
+        limits(&section, &mut settings);
     }
     settings
+}
+
+fn server(server: &Section<'_>, root: &Path, settings: &mut Settings) {
+    if let Some(address) = server.get("listen").and_then(|e| listen(&e)) {
+        settings.listen = address;
+    }
+    if let Some(limit) = server.get("body_limit").and_then(|e| size(&e)) {
+        settings.body_limit = limit;
+    }
+    settings.tls = server.section("tls").and_then(|section| tls(&section, root));
+    if let Some(entry) = server.get("origins") {
+        let items = entry.items("a list of origins, such as [\"https://shop.example.com\"]");
+        settings.origins = items.iter().filter_map(origin).collect();
+    }
+    if let Some(count) = server.get("connections").and_then(|e| at_least_one(&e)) {
+        settings.connections = count;
+    }
+    if let Some(span) = server.get("header_timeout").and_then(|e| e.parsed()) {
+        settings.header_timeout = span;
+    }
+    if let Some(span) = server.get("request_timeout").and_then(|e| e.parsed()) {
+        settings.request_timeout = span;
+    }
+}
+
+fn limits(limits: &Section<'_>, settings: &mut Settings) {
+    limits.only("limits", &["memory", "threads", "requests"]);
+    if let Some(memory) = limits.get("memory").and_then(|e| size(&e)) {
+        settings.memory_limit = memory;
+    }
+    if let Some(threads) = limits.get("threads").and_then(|e| e.whole("a whole number, 0 or more")) {
+        settings.threads = usize::try_from(threads).unwrap_or(0);
+    }
+    if let Some(count) = limits.get("requests").and_then(|e| at_least_one(&e)) {
+        settings.requests = count;
+    }
+}
+
+fn tls(section: &Section<'_>, root: &Path) -> Option<Tls> {
+    section.only("server.tls", &["cert", "key"]);
+    let file = |key: &str, expected: &str| section.need(key, expected).and_then(|e| e.words());
+    let cert = file("cert", "a PEM file with the server's certificate");
+    let key = file("key", "a PEM file with the certificate's private key");
+    Some(Tls { cert: root.join(cert?), key: root.join(key?) })
+}
+
+/// `*`, or scheme and host as browsers send them: without a path, in lower case.
+fn origin(entry: &Entry<'_>) -> Option<String> {
+    let text = entry.text()?;
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let whole = host.is_some_and(|host| {
+        let plain =
+            |c: char| c.is_ascii_graphic() && !c.is_ascii_uppercase() && !matches!(c, '/' | '?' | '#' | '@');
+        !host.is_empty() && host.chars().all(plain)
+    });
+    if text == "*" || whole {
+        return Some(text.to_owned());
+    }
+    entry.refuse("scheme and host alone, such as \"https://shop.example.com\", or \"*\"");
+    None
+}
+
+fn at_least_one(entry: &Entry<'_>) -> Option<usize> {
+    const EXPECTED: &str = "a whole number, 1 or more";
+    let count = usize::try_from(entry.whole(EXPECTED)?).ok().filter(|count| *count > 0);
+    if count.is_none() {
+        entry.refuse(EXPECTED);
+    }
+    count
 }
 
 fn listen(entry: &Entry<'_>) -> Option<String> {

@@ -11,7 +11,7 @@ name = "page"
 
 [source.opportunity_state]
 event_time = "changed"
-columns = { opportunity_id = "text", customer_id = "text", partner_id = "text", stage = "text", amount = "float", created = "time", changed = "time" }
+columns = { opportunity_id = "text", customer_id = "text", partner_id = "text", owner_id = "text", stage = "text", amount = "float", created = "time", changed = "time" }
 [source.opportunity_opened]
 event_time = "at"
 columns = { opportunity_id = "text", at = "time" }

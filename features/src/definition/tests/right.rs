@@ -266,3 +266,92 @@ fn storefront_rules_are_bound_to_their_inputs() {
 fn the_same_text_gives_the_same_project_each_time() {
     assert_eq!(format!("{:?}", parse(WHOLE)), format!("{:?}", parse(WHOLE)));
 }
+
+const CLOSED: &str = r#"
+[project]
+name = "closed"
+[server]
+tls = { cert = "tls/cert.pem", key = "tls/key.pem" }
+origins = ["https://shop.example.com", "http://localhost:5173"]
+connections = 10
+header_timeout = "5s"
+request_timeout = "1m"
+[limits]
+requests = 20
+[entity.deal]
+key = "deal_id"
+[entity.product]
+key = "product_id"
+[source.deals]
+event_time = "at"
+columns = { deal_id = "text", at = "time", owner = "text", region = "text", amount = "float" }
+[view.deal]
+entity = "deal"
+kind = "latest"
+source = "deals"
+features = ["owner", "region", "amount"]
+[features.deal]
+entity = "deal"
+features = ["deal.amount"]
+[model.win]
+pipeline = "registered"
+feature_set = "deal"
+[access]
+metrics = "open"
+attributes = ["region"]
+[access.role.rep]
+models = ["win"]
+sources = ["deals"]
+entities = { deal = "deal.owner = caller.name OR deal.region = caller.region", product = true }
+rate = 5
+[access.jwt]
+issuer = "https://login.example.com/"
+audience = "scorehouse"
+jwks = "jwks.json"
+role = "realm.roles"
+roles = { sales = "rep", ops = "operator" }
+attributes = { region = "land" }
+"#;
+
+#[test]
+fn access_is_closed_and_unnarrowed_unless_the_project_says_otherwise() {
+    let project = parse("[project]\nname = \"x\"\n");
+    assert_eq!(project.access, Access::default());
+    assert!(!project.access.open && !project.access.open_metrics && project.access.roles.is_empty());
+}
+
+#[test]
+fn a_role_is_narrowed_to_models_sources_and_entities() {
+    let project = parse(CLOSED);
+    assert!(project.access.open_metrics);
+    let rep = &project.access.roles[&Role::Rep];
+    assert_eq!(rep.models.as_ref().unwrap().len(), 1);
+    assert_eq!(rep.sources.as_ref().unwrap().len(), 1);
+    let rate = rep.rate.unwrap();
+    assert_eq!((rate.per_second.get(), rate.burst.get()), (5, 5));
+    let entities = rep.entities.as_ref().unwrap();
+    assert_eq!(entities["product"], EntityAccess::All);
+    let EntityAccess::Where(filter) = &entities["deal"] else { panic!("no condition") };
+    let feature = |name: &str| CallerInput::Feature(name.parse().unwrap());
+    let inputs =
+        [feature("deal.owner"), CallerInput::Name, feature("deal.region"), CallerInput::Attribute(0)];
+    assert_eq!(filter.inputs, inputs);
+}
+
+#[test]
+fn an_issuer_maps_claims_to_name_role_and_attributes() {
+    let issuer = parse(CLOSED).access.jwt.unwrap();
+    assert_eq!((issuer.name.as_str(), issuer.role.as_str()), ("sub", "realm.roles"));
+    assert_eq!(issuer.jwks.to_str(), Some("/project/jwks.json"));
+    assert_eq!((issuer.roles["sales"], issuer.roles["ops"]), (Role::Rep, Role::Operator));
+    assert_eq!(issuer.attributes, ["land"]);
+}
+
+#[test]
+fn the_server_is_held_to_what_the_project_says() {
+    let settings = parse(CLOSED).settings;
+    assert_eq!(settings.tls.unwrap().cert.to_str(), Some("/project/tls/cert.pem"));
+    assert_eq!(settings.origins.len(), 2);
+    assert_eq!((settings.connections, settings.requests), (10, 20));
+    assert_eq!((settings.header_timeout, settings.request_timeout), (Span(5_000_000), Span(60_000_000)));
+}

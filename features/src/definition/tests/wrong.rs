@@ -232,3 +232,58 @@ fn any_text_gives_mistakes_and_never_a_panic() {
         assert!(!mistakes(text).is_empty(), "{text}");
     }
 }
+
+/// The mistakes of the whole project with a section about access.
+fn of_access(section: &str) -> String {
+    mistakes(&format!("{WHOLE}\n{section}"))
+}
+
+#[test]
+fn mistakes_about_access_are_told_with_what_was_meant() {
+    for (section, told) in [
+        ("[access]\nopn = true\n", "unknown key `opn` in [access]; did you mean `open`?"),
+        ("[access]\nmetrics = \"yes\"\n", "expected \"open\" or \"closed\""),
+        ("[access]\nattributes = [\"name\"]\n", "`name` is known of every caller"),
+        ("[access.role.repp]\nrate = 1\n", "unknown role `repp`; did you mean `rep`?"),
+        ("[access.role.rep]\nrate = 0\n", "expected a whole number, 1 to 1000000"),
+        ("[access.role.rep]\nburst = 3\n", "`burst` has no meaning without `rate`"),
+        ("[access.role.rep]\nmodels = [\"wni\"]\n", "there is no model `wni`"),
+        ("[access.role.rep]\nsources = [\"order_line\"]\n", "did you mean `order_lines`?"),
+        (
+            "[access.role.rep]\nentities = { custmer = true }\n",
+            "there is no entity `custmer`; did you mean `customer`?",
+        ),
+        ("[access.role.rep]\nentities = { customer = false }\n", "leave it out"),
+        (
+            "[access.role.rep]\nentities = { customer = \"caller.nme = 'x'\" }\n",
+            "did you mean `caller.name`?",
+        ),
+        ("[access.role.rep]\nentities = { customer = \"caller.name\" }\n", "must be bool"),
+        ("[access.jwt]\nissuer = \"x\"\naudience = \"y\"\n", "`jwks` is missing"),
+        (
+            "[access.jwt]\nissuer = \"x\"\naudience = \"y\"\njwks = \"z\"\nroles = { a = \"b\" }\n",
+            "unknown role `b`",
+        ),
+        (
+            "[access.jwt]\nissuer = \"x\"\naudience = \"y\"\njwks = \"z\"\nattributes = { a = \"b\" }\n",
+            "unknown key `a`",
+        ),
+    ] {
+        let found = of_access(section);
+        assert!(found.contains(told), "{section}: {found}");
+    }
+}
+
+#[test]
+fn mistakes_about_the_server_are_told_with_what_was_expected() {
+    for (line, told) in [
+        ("origins = [\"shop.example.com\"]", "expected scheme and host alone"),
+        ("origins = [\"https://shop.example.com/\"]", "expected scheme and host alone"),
+        ("tls = { cert = \"a\" }", "`key` is missing"),
+        ("connections = 0", "expected a whole number, 1 or more"),
+        ("header_timeout = 5", "expected text in quotes"),
+    ] {
+        let found = mistakes(&format!("[project]\nname = \"x\"\n[server]\n{line}\n"));
+        assert!(found.contains(told), "{line}: {found}");
+    }
+}

@@ -16,6 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 pub use rows::GivenRows;
 pub use write::{Format, write};
 
+use crate::access::Caller;
 use crate::error::{Noun, ServeError};
 use crate::monitor::MonitorReport;
 use crate::score_log::read::Range;
@@ -158,10 +159,16 @@ fn spelled_out(project: &Project, entity: &str, features: &[String]) -> Result<F
 ///
 /// # Errors
 /// What the names, the rows and history report; [`ServeError::Unavailable`] in a server without history.
-pub fn training_set(state: &AppState, wanted: &Wanted, given: &GivenRows) -> Result<RecordBatch, ServeError> {
+pub fn training_set(
+    state: &AppState,
+    caller: &Caller,
+    wanted: &Wanted,
+    given: &GivenRows,
+) -> Result<RecordBatch, ServeError> {
     let none = || ServeError::Unavailable { what: "history", reason: "this server keeps none".into() };
     let history = state.history.as_ref().ok_or_else(none)?;
     let set = feature_set(&state.project, wanted)?;
+    caller.check_all(&set.entity)?;
     let now: Timestamp = state.clock.now();
     let rows = given.to_batch(&state.project, &set, now)?;
     history.training_set(&state.project, &set, &rows, wanted.missing)

@@ -5,7 +5,7 @@ mod past;
 mod request;
 mod shelf;
 
-use scorehouse_features::definition::Project;
+use scorehouse_features::definition::{Pipeline, Project, UpsellSpec};
 use scorehouse_features::ids::{EntityKey, LocalName};
 use scorehouse_features::time::Timestamp;
 use scorehouse_features::view::RequestFields;
@@ -16,6 +16,7 @@ pub use past::Bought;
 pub use request::{Found, RecommendAnswer, RecommendRequest};
 pub use shelf::Shelf;
 
+use crate::access::Caller;
 use crate::error::{Noun, ServeError};
 use crate::live_model::{LiveModel, Selected};
 use crate::score_log::Asker;
@@ -45,7 +46,7 @@ pub fn recommend(
     request: &RecommendRequest<'_>,
 ) -> Result<Vec<u8>, ServeError> {
     let selected = state.live.select(model, request.alias.as_deref(), request.version)?;
-    let (as_of, found) = answered(state, &selected, request)?;
+    let (as_of, found) = answered(state, &asker.caller, &selected, request)?;
     let answer = RecommendAnswer::new(&selected, request.customer.as_deref(), as_of, found);
     let bytes = answer.to_json()?;
     keep(state, &selected, asker, Given { request, as_of, items: answer.into_items() });
@@ -59,14 +60,16 @@ pub fn recommend(
 /// As for [`recommend`].
 pub fn find_for(
     state: &AppState,
+    caller: &Caller,
     selected: &Selected,
     request: &RecommendRequest<'_>,
 ) -> Result<(Timestamp, Found), ServeError> {
-    answered(state, selected, request)
+    answered(state, caller, selected, request)
 }
 
 fn answered(
     state: &AppState,
+    caller: &Caller,
     selected: &Selected,
     request: &RecommendRequest<'_>,
 ) -> Result<(Timestamp, Found), ServeError> {
@@ -75,10 +78,24 @@ fn answered(
     let as_of = moment::as_of(state.clock.as_ref(), request.as_of.as_deref())?;
     let fields = request_fields(&state.project, &request.request)?;
     let customer = request.customer.as_deref().map(key_of).transpose()?;
-    let asked = Asked { customer: customer.as_ref(), request, n, as_of, fields: &fields };
-    let found = find(state, &selected.model, &asked)?;
+    let visible = match &customer {
+        Some(key) => sees(state, caller, selected.model.name(), key)?,
+        None => true,
+    };
+    let asked = Asked { customer: customer.as_ref().filter(|_| visible), request, n, as_of, fields: &fields };
+    let mut found = find(state, &selected.model, &asked)?;
+    if !visible {
+        found.known = Some(false);
+    }
     selected.model.count_recommendation();
     Ok((as_of, found))
+}
+
+/// True for a customer that the caller may see. One that it may not is answered as a stranger is.
+fn sees(state: &AppState, caller: &Caller, model: &str, key: &EntityKey) -> Result<bool, ServeError> {
+    let spec = state.project.models.get(model).map(|model| &model.pipeline);
+    let Some(Pipeline::Upsell(UpsellSpec { user_entity: Some(entity), .. })) = spec else { return Ok(true) };
+    caller.sees(state.online.as_ref(), entity, key, state.clock.now())
 }
 
 fn check(request: &RecommendRequest<'_>, n: usize) -> Result<(), ServeError> {

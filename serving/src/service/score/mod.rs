@@ -4,6 +4,7 @@ mod answer;
 mod evidence;
 mod request;
 mod row;
+mod sight;
 
 use rayon::prelude::*;
 use scorehouse_features::time::Timestamp;
@@ -13,6 +14,7 @@ pub use evidence::keep;
 pub use request::{EntityAsked, ScoreRequest};
 pub use row::{EntityRead, Kept, NOBODY, Row, score_entity};
 
+use crate::access::Caller;
 use crate::error::ServeError;
 use crate::live_model::{LiveModel, Selected};
 use crate::score_log::Asker;
@@ -53,7 +55,7 @@ pub fn score(
 ) -> Result<Vec<u8>, ServeError> {
     let selected = state.live.select(model, request.alias.as_deref(), request.version)?;
     let as_of = moment::as_of(state.clock.as_ref(), request.as_of.as_deref())?;
-    let scores = answered(state, &selected, request, as_of)?;
+    let scores = answered(state, &asker.caller, &selected, request, as_of)?;
     let answer = ScoreAnswer::new(&selected, as_of, scores);
     let bytes = answer.to_json()?;
     keep(state, &selected, asker, answer.into_rows());
@@ -67,33 +69,38 @@ pub fn score(
 /// As for [`score`].
 pub fn score_rows<'a>(
     state: &AppState,
+    caller: &Caller,
     selected: &Selected,
     request: &'a ScoreRequest<'a>,
 ) -> Result<Vec<Scored<'a>>, ServeError> {
     let as_of = moment::as_of(state.clock.as_ref(), request.as_of.as_deref())?;
-    answered(state, selected, request, as_of)
+    answered(state, caller, selected, request, as_of)
 }
 
 fn answered<'a>(
     state: &AppState,
+    caller: &Caller,
     selected: &Selected,
     request: &'a ScoreRequest<'a>,
     as_of: Timestamp,
 ) -> Result<Vec<Scored<'a>>, ServeError> {
-    let scores = scored(state, selected, request, as_of)?;
+    let scores = scored(state, caller, selected, request, as_of)?;
     selected.model.count_scores(scores.len());
     Ok(scores)
 }
 
 fn scored<'a>(
     state: &AppState,
+    caller: &Caller,
     selected: &Selected,
     request: &'a ScoreRequest<'a>,
     as_of: Timestamp,
 ) -> Result<Vec<Scored<'a>>, ServeError> {
     let rows = rows(&selected.model, request)?;
+    sight::check_references(state, caller, &request.features)?;
     let job = Job {
         state,
+        caller,
         model: &selected.model,
         common: selected.model.bind(&request.features)?,
         as_of,
@@ -111,6 +118,7 @@ fn scored<'a>(
 /// What all rows of one request share.
 struct Job<'a> {
     state: &'a AppState,
+    caller: &'a Caller,
     model: &'a LiveModel,
     common: Vec<(usize, scorehouse_features::value::Value)>,
     as_of: Timestamp,
@@ -126,6 +134,7 @@ impl Job<'_> {
                     Some(text) => moment::as_of(self.state.clock.as_ref(), Some(text))?,
                     None => self.as_of,
                 };
+                sight::check_row(self.state, self.caller, self.model, entity)?;
                 let (reasons, keep) = (self.reasons, self.keep);
                 let asked = row::EntityRead { entity, common: &self.common, as_of, reasons, keep };
                 row::score_entity(self.state.online.as_ref(), self.model, &asked)

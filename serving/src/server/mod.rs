@@ -1,19 +1,23 @@
 //! The server's life: open the stores, listen, answer, drain, stop.
 
+mod listen;
+mod tls;
+
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::serve::ListenerExt;
+use scorehouse_features::time::Span;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 
+use crate::access::{self, Access};
 use crate::config::{OnReady, ServeOptions};
 use crate::error::ServeError;
 use crate::routes::app;
 use crate::state::{AppState, StateParts};
 use crate::{live_model, stores, telemetry, upkeep};
+use listen::Terms;
 
 /// Serves until SIGTERM or ctrl-c, then lets the requests under way finish.
 ///
@@ -35,7 +39,7 @@ pub fn run(options: ServeOptions) -> Result<(), ServeError> {
 pub struct Server {
     state: AppState,
     listen: String,
-    drain: Duration,
+    terms: Terms,
     on_ready: Option<OnReady>,
 }
 
@@ -44,16 +48,25 @@ pub struct Server {
 /// # Errors
 /// Whatever opening the stores reports.
 pub fn open(options: ServeOptions) -> Result<Server, ServeError> {
-    let ServeOptions { project, listen, clock, timeout, drain, poll, doors, log, on_ready } = options;
+    let ServeOptions { project, listen, clock, open, timeout, drain, poll, doors, log, on_ready } = options;
     telemetry::init(log);
+    let terms = Terms {
+        tls: project.settings.tls.as_ref().map(tls::acceptor).transpose()?,
+        connections: project.settings.connections,
+        header_timeout: duration(project.settings.header_timeout),
+        drain,
+    };
+    let access = Access::new(&project, stores::open_keys(&project)?, open)?;
     let history = Arc::new(stores::open_history(&project)?);
     let online = Arc::new(stores::open_online(&project, &history, clock.clone())?);
     let registry = Arc::new(stores::open_registry(&project)?);
     upkeep::start(project.clone(), &online, history.clone(), poll)?;
-    let parts = StateParts { project, clock, online, registry, history: Some(history), timeout, doors };
+    let parts =
+        StateParts { project, clock, online, registry, history: Some(history), access, timeout, doors };
     let state = AppState::new(parts)?;
     live_model::watch(&state.live, poll)?;
-    Ok(Server { state, listen, drain, on_ready })
+    access::watch(&state.access, poll)?;
+    Ok(Server { state, listen, terms, on_ready })
 }
 
 /// Serves until `stop` completes; what [`run`] does, for callers with a runtime of their own.
@@ -64,54 +77,23 @@ pub async fn serve(
     server: Server,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
-    let Server { state, listen, drain, on_ready } = server;
+    let Server { state, listen, terms, on_ready } = server;
     let evidence = state.clone();
     let listening = |source| ServeError::Io { what: format!("cannot listen on {listen}"), source };
     let listener = TcpListener::bind(&listen).await.map_err(listening)?;
     let address = listener.local_addr().map_err(listening)?;
-    tracing::info!(%address, "listening");
+    tracing::info!(%address, tls = terms.tls.is_some(), "listening");
+    state.access.listening_on(address);
     if let Some(ready) = on_ready {
         ready(address);
     }
-    let answered = answer(listener, state, stop, drain).await;
+    listen::answer(listener, app(state), terms, stop).await;
     // What was answered is on the disk before the process ends.
     let closed = tokio::task::spawn_blocking(move || evidence.score_log.close()).await;
     if closed.is_err() {
         tracing::error!("the score log could not be closed");
     }
-    answered
-}
-
-async fn answer(
-    listener: TcpListener,
-    state: AppState,
-    stop: impl Future<Output = ()> + Send + 'static,
-    drain: Duration,
-) -> Result<(), ServeError> {
-    let (stopping, mut stopped) = watch::channel(false);
-    let signal = async move {
-        stop.await;
-        tracing::info!("stopping: no new connections, requests under way go on");
-        let _ = stopping.send(true);
-    };
-    let listener = listener.tap_io(|connection| {
-        // A score is one small segment each way: waiting to fill a packet only adds latency.
-        let _ = connection.set_nodelay(true);
-    });
-    let serving = axum::serve(listener, app(state)).with_graceful_shutdown(signal);
-    let cut_off = async move {
-        let _ = stopped.wait_for(|stopping| *stopping).await;
-        tokio::time::sleep(drain).await;
-    };
-    tokio::select! {
-        done = async { serving.await } => {
-            done.map_err(|source| ServeError::Io { what: "the listener failed".into(), source })
-        }
-        () = cut_off => {
-            tracing::warn!("stopped with requests still under way");
-            Ok(())
-        }
-    }
+    Ok(())
 }
 
 /// Completes on SIGTERM or ctrl-c.
@@ -131,8 +113,13 @@ async fn stop_asked() {
     let _ = interrupt.await;
 }
 
+/// A span as the runtime counts it.
+pub(crate) fn duration(span: Span) -> Duration {
+    Duration::from_micros(span.0.unsigned_abs())
+}
+
 /// The address a server listens on, for callers that print it.
 #[must_use]
-pub fn url(address: SocketAddr) -> String {
-    format!("http://{address}")
+pub fn url(scheme: &str, address: SocketAddr) -> String {
+    format!("{scheme}://{address}")
 }

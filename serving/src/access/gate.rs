@@ -1,0 +1,257 @@
+//! Whether the server is open, and who a request comes from.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use axum::http::HeaderMap;
+use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
+use scorehouse_features::definition::{Project, Rate, Role};
+use scorehouse_features::ids::LocalName;
+use scorehouse_features::time::Timestamp;
+
+use super::caller::{Caller, Identity, Via};
+use super::credential::{Credential, credential, is_local};
+use super::pace::Pace;
+use super::permission::Permission;
+use super::ring::KeyRing;
+use super::store::{AccessChange, KeyRecord, KeyStore};
+use super::token::{Bearer, Tokens};
+use crate::error::ServeError;
+
+/// Bearers of tokens whose pace is remembered.
+const MOST_PACES: usize = 10_000;
+/// Looks at the store between two notes of when keys were last used.
+const LOOKS_PER_NOTE: u32 = 40;
+
+/// Who may ask this server what.
+pub struct Access {
+    /// True when the project or the command line says that everyone may ask everything.
+    declared_open: bool,
+    /// True once the server listens where only this machine reaches it.
+    on_loopback: AtomicBool,
+    store: Option<KeyStore>,
+    revision: Mutex<Option<i64>>,
+    ring: ArcSwap<KeyRing>,
+    tokens: Option<Tokens>,
+    roles: FxHashMap<Role, RoleRules>,
+    attributes: Vec<LocalName>,
+    paces: Mutex<FxHashMap<String, Arc<Pace>>>,
+    anyone: Caller,
+}
+
+#[derive(Clone, Default)]
+struct RoleRules {
+    permission: Arc<Permission>,
+    rate: Option<Rate>,
+}
+
+impl Access {
+    /// The access that `project` declares, over the keys in `store`; `open` as the command line says.
+    ///
+    /// # Errors
+    /// What reading the keys, the issuer's keys and compiling conditions report.
+    pub fn new(project: &Project, store: KeyStore, open: bool) -> Result<Self, ServeError> {
+        let declared = &project.access;
+        let rules = |(role, access): (&Role, &scorehouse_features::definition::RoleAccess)| {
+            let permission = Arc::new(Permission::compile(project, access)?);
+            Ok((*role, RoleRules { permission, rate: access.rate }))
+        };
+        let access = Self {
+            declared_open: open || declared.open,
+            store: Some(store),
+            tokens: declared.jwt.clone().map(Tokens::open).transpose()?,
+            roles: declared.roles.iter().map(rules).collect::<Result<_, ServeError>>()?,
+            attributes: declared.attributes.clone(),
+            ..Self::open()
+        };
+        access.refresh()?;
+        Ok(access)
+    }
+
+    /// Access without keys for which everyone may ask everything.
+    #[must_use]
+    pub fn open() -> Self {
+        Self {
+            declared_open: true,
+            on_loopback: AtomicBool::new(false),
+            store: None,
+            revision: Mutex::new(None),
+            ring: ArcSwap::from_pointee(KeyRing::default()),
+            tokens: None,
+            roles: FxHashMap::default(),
+            attributes: Vec::new(),
+            paces: Mutex::default(),
+            anyone: Caller::anyone(),
+        }
+    }
+
+    /// Says where the server listens, and logs who can reach it.
+    pub fn listening_on(&self, address: SocketAddr) {
+        self.on_loopback.store(address.ip().is_loopback(), Ordering::Relaxed);
+        if self.declared_open {
+            tracing::warn!("access is open: whoever reaches the server may ask and change everything");
+        } else if self.is_open() {
+            tracing::warn!(
+                "access is open to this machine, for no key was ever made; `scorehouse keys create` makes one and \
+                 closes the server"
+            );
+        } else if self.tokens.is_none() && self.ring.load().is_unused() {
+            tracing::warn!(
+                "access is closed and nobody has a key yet; `scorehouse keys create NAME --role operator` makes one"
+            );
+        }
+    }
+
+    /// True when a request without a credential is let through: opened by declaration, or never closed (no
+    /// key was ever made, no issuer is declared) where only this machine reaches the server.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        let untouched = self.tokens.is_none() && self.ring.load().is_unused();
+        self.declared_open || (untouched && self.on_loopback.load(Ordering::Relaxed))
+    }
+
+    /// Who a request with these headers comes from.
+    ///
+    /// # Errors
+    /// [`ServeError::Unauthorized`] and [`ServeError::RateLimited`].
+    pub fn admit(&self, headers: &HeaderMap, now: Timestamp) -> Result<Caller, ServeError> {
+        let open = self.is_open() && (self.declared_open || is_local(headers));
+        let found = match credential(headers) {
+            Ok(Some(credential)) => self.recognise(credential, now),
+            Ok(None) => Err(ServeError::Unauthorized { reason: "no credential was sent" }),
+            Err(error) => Err(error),
+        };
+        let caller = match found {
+            // An open server need not be told who asks, but believes whoever proves it.
+            Err(_) if open => self.anyone.clone(),
+            other => other?,
+        };
+        caller.pace(now)?;
+        Ok(caller)
+    }
+
+    fn recognise(&self, credential: Credential<'_>, now: Timestamp) -> Result<Caller, ServeError> {
+        match (credential, &self.tokens) {
+            (Credential::Key(id, secret), _) => self.ring.load().open(id, secret, now).cloned(),
+            (Credential::Token(token), Some(tokens)) => {
+                tokens.open_token(token, now, |bearer| self.bearer(bearer, now))
+            }
+            (Credential::Token(_), None) => {
+                Err(ServeError::Unauthorized { reason: "this server takes no tokens" })
+            }
+        }
+    }
+
+    /// Reads keys and the issuer's keys again if they changed.
+    ///
+    /// # Errors
+    /// What reading reports; what was known before stays in use.
+    pub fn refresh(&self) -> Result<(), ServeError> {
+        if let Some(store) = &self.store {
+            let revision = store.revision()?;
+            let mut known = self.revision.lock();
+            if *known != Some(revision) {
+                let ring = KeyRing::of(store.list()?, &self.ring.load(), |key| self.holder(key));
+                self.ring.store(Arc::new(ring));
+                *known = Some(revision);
+            }
+        }
+        self.tokens.as_ref().map_or(Ok(()), Tokens::refresh)
+    }
+
+    /// Writes down when keys were last used.
+    ///
+    /// # Errors
+    /// What the store reports.
+    pub fn note_use(&self) -> Result<(), ServeError> {
+        let used = self.ring.load().take_used();
+        match &self.store {
+            Some(store) if !used.is_empty() => store.used(&used),
+            _ => Ok(()),
+        }
+    }
+
+    /// The newest changes to who may ask, `limit` at most.
+    ///
+    /// # Errors
+    /// What the store reports.
+    pub fn audit(&self, limit: usize) -> Result<Vec<AccessChange>, ServeError> {
+        self.store.as_ref().map_or_else(|| Ok(Vec::new()), |store| store.audit(limit))
+    }
+
+    fn rules(&self, role: Role) -> RoleRules {
+        self.roles.get(&role).cloned().unwrap_or_default()
+    }
+
+    fn holder(&self, key: &KeyRecord) -> Caller {
+        let RoleRules { permission, rate } = self.rules(key.role);
+        let given = |name: &LocalName| {
+            key.attributes.iter().find(|(known, _)| known == name.as_str()).map(|(_, value)| value.clone())
+        };
+        Caller::new(Identity {
+            name: key.name.clone(),
+            role: key.role,
+            via: Via::Key,
+            attributes: self.attributes.iter().map(given).collect(),
+            permission,
+            pace: rate.map(|rate| Arc::new(Pace::new(rate))),
+        })
+    }
+
+    fn bearer(&self, bearer: Bearer, now: Timestamp) -> Caller {
+        let Bearer { name, role, attributes, .. } = bearer;
+        let RoleRules { permission, rate } = self.rules(role);
+        let pace = rate.map(|rate| self.pace_of(&name, rate, now));
+        Caller::new(Identity { name, role, via: Via::Token, attributes, permission, pace })
+    }
+
+    /// The pace of a bearer: one for all of its tokens.
+    fn pace_of(&self, name: &str, rate: Rate, now: Timestamp) -> Arc<Pace> {
+        let mut paces = self.paces.lock();
+        if paces.len() >= MOST_PACES {
+            paces.retain(|_, pace| !pace.is_full(now));
+        }
+        Arc::clone(paces.entry(name.to_owned()).or_insert_with(|| Arc::new(Pace::new(rate))))
+    }
+}
+
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Access").field("open", &self.is_open()).finish_non_exhaustive()
+    }
+}
+
+/// Looks for new and revoked keys every `poll` on a thread of its own, for as long as `access` is in use.
+///
+/// # Errors
+/// [`ServeError::Io`] when the thread cannot be started.
+pub fn watch(access: &Arc<Access>, poll: Duration) -> Result<(), ServeError> {
+    let access = Arc::downgrade(access);
+    std::thread::Builder::new()
+        .name("access-watch".into())
+        .spawn(move || follow(&access, poll))
+        .map(drop)
+        .map_err(|source| ServeError::Io { what: "the watcher of keys did not start".into(), source })
+}
+
+fn follow(access: &Weak<Access>, poll: Duration) {
+    let mut failing = false;
+    for look in 1_u32.. {
+        std::thread::sleep(poll);
+        let Some(access) = access.upgrade() else { return };
+        let noted = if look % LOOKS_PER_NOTE == 0 { access.note_use() } else { Ok(()) };
+        match access.refresh().and(noted) {
+            Ok(()) => failing = false,
+            Err(error) if !failing => {
+                tracing::error!(%error, "keys cannot be read; those known stay as they are");
+                failing = true;
+            }
+            Err(_) => {}
+        }
+    }
+}
