@@ -229,7 +229,7 @@ fn greet(address: SocketAddr, lines: &[String], keys: &[DemoKey]) {
             "Access is closed; these keys, also in the demo folder's keys.env, let their holders in:\n"
         );
         for DemoKey { role, variable, key } in keys {
-            eprintln!("  {role:<11}{key}   {variable}");
+            eprintln!("  {:<11}{key}   {variable}", role.as_str());
         }
     }
     let page = operator.map_or_else(|| format!("{url}/"), |key| format!("{url}/#key={key}"));
