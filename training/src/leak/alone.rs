@@ -19,6 +19,11 @@ const SHARE: f64 = 0.01;
 const SHARE_OF_OUTCOME: f64 = 0.05;
 /// The same for all numbers on one side: honest numbers do thin out towards their ends.
 const SHARE_OF_SIDE: f64 = 0.05;
+/// Rates from which, and up to which, an outcome is settled.
+const NEARLY_ALL: f64 = 0.9;
+const NEARLY_NONE: f64 = 0.1;
+/// Factor between the odds on both sides of an edge: honest numbers settle an outcome by degrees.
+const EDGE: f64 = 10.0;
 /// Rows of everybody added to each state before its rate is taken.
 const DRAWN: f64 = 3.0;
 
@@ -103,7 +108,7 @@ fn too_good(alone: &[Alone], at: usize) -> Option<LeakSign> {
 fn settled(views: &Views<'_>, some: Count) -> bool {
     let rest = views.all.without(some);
     let (above, below) = factors(some, rest, views.independent);
-    above >= SETTLES || below >= RULES_OUT
+    (above >= SETTLES && some.rate() >= NEARLY_ALL) || (below >= RULES_OUT && some.rate() <= NEARLY_NONE)
 }
 
 fn large(views: &Views<'_>, some: Count, share: f64) -> bool {
@@ -166,35 +171,42 @@ fn atom(views: &Views<'_>, view: &View<'_>, own: &Alone) -> Option<(String, Coun
     Some((view.words(state), own.counts[state]))
 }
 
-/// All numbers from one end to somewhere, if they settle the outcome: the longest such stretch.
+/// All numbers from one end to an edge, if they settle the outcome: the longest such stretch.
 fn side(views: &Views<'_>, view: &View<'_>, own: &Alone) -> Option<(String, Count)> {
-    let states = view.missing() as usize;
-    let stretch = |order: &mut dyn Iterator<Item = usize>| {
+    let states: Vec<usize> = (0..view.missing() as usize).collect();
+    let stretch = |order: &[usize]| {
         let (mut sum, mut best) = (Count::default(), None);
-        for state in order {
-            sum = sum.and(own.counts[state]);
-            let present = views.all.rows - own.counts[states].rows;
-            if sum.rows < 0.95 * present && sum.rows >= SHARE_OF_SIDE * views.all.rows && settled(views, sum)
+        for (at, state) in order.iter().enumerate() {
+            sum = sum.and(own.counts[*state]);
+            if large(views, sum, SHARE_OF_SIDE)
+                && settled(views, sum)
+                && edge(own, &order[..=at], &order[at + 1..])
             {
-                best = Some((state, sum));
+                best = Some((*state, sum));
             }
         }
         best
     };
-    let low =
-        stretch(&mut (0..states)).map(|(state, sum)| (format!("is at most {}", view.end(state).1), sum));
-    let high = || {
-        stretch(&mut (0..states).rev())
-            .map(|(state, sum)| (format!("is at least {}", view.end(state).0), sum))
-    };
+    let low = stretch(&states).map(|(state, sum)| (format!("is at most {}", view.end(state).1), sum));
+    let back: Vec<usize> = states.iter().rev().copied().collect();
+    let high = || stretch(&back).map(|(state, sum)| (format!("is at least {}", view.end(state).0), sum));
     low.or_else(high)
+}
+
+/// True when the odds jump between the last states of a stretch and the first ones after it.
+fn edge(own: &Alone, inside: &[usize], outside: &[usize]) -> bool {
+    let odds = |states: &mut dyn Iterator<Item = &usize>| {
+        states.take(2).fold(Count::default(), |sum, state| sum.and(own.counts[*state])).odds()
+    };
+    let (near, far) = (odds(&mut inside.iter().rev()), odds(&mut outside.iter()));
+    !outside.is_empty() && (near / far).max(far / near) >= EDGE
 }
 
 impl View<'_> {
     /// The first and last number of a state.
     fn end(&self, state: usize) -> (String, String) {
         match &self.states[state] {
-            super::view::State::Between(low, high) => (super::view::short(*low), super::view::short(*high)),
+            super::view::State::Between(low, high) => (self.number(*low), self.number(*high)),
             super::view::State::Value(value) => (value.clone(), value.clone()),
             _ => (String::new(), String::new()),
         }

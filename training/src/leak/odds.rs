@@ -29,7 +29,7 @@ impl Count {
     }
 
     /// Odds of the outcome; half a row more of either kind keeps them finite.
-    fn odds(self) -> f64 {
+    pub fn odds(self) -> f64 {
         (self.with + 0.5) / (self.rows - self.with + 0.5)
     }
 
@@ -40,12 +40,12 @@ impl Count {
     }
 }
 
-/// By what factor the odds of `some` rows are at least above (first) or below (second) those of `others`,
-/// with 95 % certainty; below 1 when they may be on the other side.
+/// By what factor the odds of `some` rows are at least above (first) or below (second) those of `others`, each
+/// at the nearer end of its 95 % interval; below 1 when they may be on the other side.
 pub(super) fn factors(some: Count, others: Count, independent: f64) -> (f64, f64) {
     let (low, high) = some.odds_interval(independent);
-    let rest = others.odds();
-    (low / rest, rest / high.max(1e-12))
+    let (rest_low, rest_high) = others.odds_interval(independent);
+    (low / rest_high.max(1e-12), rest_low / high.max(1e-12))
 }
 
 /// A rate in words.

@@ -109,6 +109,10 @@ fn honest_columns_are_left_alone_even_strong_ones() {
     let good = each(&HONEST, |y, rng| normal(rng) + 1.19 * y);
     let found = HONEST.with(vec![Column::float("good", good)]);
     assert_eq!(names(&found), [""; 0], "{found:?}");
+    // A better one is sure at its ends, but gets there by degrees.
+    let better = each(&HONEST, |y, rng| normal(rng) + 1.9 * y);
+    let found = HONEST.with(vec![Column::float("better", better)]);
+    assert_eq!(names(&found), [""; 0], "{found:?}");
 }
 
 #[test]
@@ -134,12 +138,21 @@ fn what_is_filled_only_for_one_outcome_is_named() {
             &HONEST,
             |y, rng| if y > 0.5 && chance(rng, 0.2) { 25.0 + rng.random_range(0..9) as f64 } else { 0.0 },
         );
-    let found = HONEST.with(vec![Column::text("reason", reason), Column::float("fee", fee)]);
+    let refund = each(&HONEST, |y, rng| {
+        if y > 0.5 && chance(rng, 0.4) { 1.0 + rng.random::<f64>() } else { -rng.random::<f64>() }
+    });
+    let found = HONEST.with(vec![
+        Column::text("reason", reason),
+        Column::float("fee", fee),
+        Column::float("refund", refund),
+    ]);
     let mut named = names(&found);
     named.sort_unstable();
-    assert_eq!(named, ["fee", "reason"]);
+    assert_eq!(named, ["fee", "reason", "refund"]);
     let signs = |name: &str| &found.iter().find(|leak| leak.column == name).unwrap().signs;
     assert!(signs("reason").iter().any(|sign| matches!(sign, LeakSign::Filled { .. })), "{found:?}");
+    let side = signs("refund")[0].detail();
+    assert!(side.starts_with("where it is at least 1."), "{side}");
     assert!(signs("fee").iter().any(|sign| matches!(sign, LeakSign::Decides { .. })), "{found:?}");
 }
 

@@ -1,6 +1,6 @@
 //! A sample of the rows, every column cut into a few dozen states.
 
-use scorehouse_features::time::DAY;
+use scorehouse_features::time::{DAY, Timestamp};
 
 use crate::dataset::{Column, ColumnData, ColumnNote, Dataset, Treatment};
 use crate::leak::odds::Count;
@@ -105,7 +105,8 @@ impl<'a> View<'a> {
         let nominal = !matches!(treatment, Treatment::Number | Treatment::Date);
         let numbers = numbers_of(column, rows);
         let (state, states) = match (&numbers, &column.data) {
-            (Some(numbers), _) if !nominal => cut(numbers),
+            (Some(numbers), ColumnData::Time(_)) => cut(numbers, date),
+            (Some(numbers), _) if !nominal => cut(numbers, short),
             (Some(numbers), _) => levels(numbers.iter().map(|x| (!x.is_nan()).then(|| x.to_string()))),
             (None, ColumnData::Text { codes, levels: texts }) => levels(
                 rows.iter().map(|row| texts.get(codes[*row as usize] as usize).map(|text| text.to_string())),
@@ -120,15 +121,26 @@ impl<'a> View<'a> {
         self.states.len() as u32 - 1
     }
 
+    /// One of its numbers in words: dates are held in days.
+    pub fn number(&self, x: f64) -> String {
+        if matches!(self.column.data, ColumnData::Time(_)) { date(x) } else { short(x) }
+    }
+
     /// A state in words, after the column's name.
     pub fn words(&self, state: usize) -> String {
         match &self.states[state] {
             State::Value(value) => format!("is {value}"),
-            State::Between(low, high) => format!("is {} to {}", short(*low), short(*high)),
+            State::Between(low, high) => format!("is {} to {}", self.number(*low), self.number(*high)),
             State::Rare => "has a rare value".to_owned(),
             State::Missing => "has no value".to_owned(),
         }
     }
+}
+
+/// A number of days as a date.
+fn date(days: f64) -> String {
+    let text = Timestamp(days as i64 * DAY).to_string();
+    text.split('T').next().unwrap_or(&text).to_owned()
 }
 
 /// A number in a few characters.
@@ -147,7 +159,7 @@ fn numbers_of(column: &Column, rows: &[u32]) -> Option<Vec<f64>> {
 
 /// Frequent numbers are states of their own, the others are cut into states of equally many rows; states are
 /// in the order of their numbers.
-fn cut(numbers: &[f64]) -> (Vec<u32>, Vec<State>) {
+fn cut(numbers: &[f64], words: fn(f64) -> String) -> (Vec<u32>, Vec<State>) {
     let mut sorted: Vec<f64> = numbers.iter().copied().filter(|x| !x.is_nan()).collect();
     sorted.sort_by(f64::total_cmp);
     let atom = ((ATOM * numbers.len() as f64).ceil() as usize).max(5);
@@ -158,7 +170,7 @@ fn cut(numbers: &[f64]) -> (Vec<u32>, Vec<State>) {
     for (value, count) in runs {
         if count >= atom {
             starts.push(value);
-            states.push(State::Value(short(value)));
+            states.push(State::Value(words(value)));
             open = 0;
         } else if open == 0 || open >= full {
             starts.push(value);
