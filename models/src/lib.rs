@@ -1,12 +1,13 @@
 //! What is a model here?
 //!
 //! In the order of one score's way: what a model reads and answers ([`signature`]), how values become
-//! numbers ([`encoder`]), what computes ([`predictor`]), what its number means ([`calibration`]), why it
-//! came out so ([`reason`]), all of it in one frozen file ([`artifact`]), scored ([`score`]), and kept,
+//! numbers ([`encoder`]), what computes ([`predictor`]), what its number means ([`calibration`]) and how sure it
+//! is ([`certainty`]), why it came out so ([`reason`]), all of it in one frozen file ([`artifact`]), scored ([`score`]), and kept,
 //! named and moved ([`registry`]).
 
 pub mod artifact;
 pub mod calibration;
+pub mod certainty;
 pub mod encoder;
 pub mod error;
 pub mod ids;
@@ -18,6 +19,7 @@ pub mod signature;
 
 pub use artifact::{Artifact, Golden};
 pub use calibration::Calibration;
+pub use certainty::{Interval, Support};
 pub use encoder::{EncodedColumn, Encoder, Scaling, Transform};
 pub use error::ModelError;
 pub use ids::{AliasName, ArtifactDigest, ModelVersion, Probability};

@@ -7,6 +7,7 @@ use scorehouse_features::value::Value;
 
 use crate::artifact::Artifact;
 use crate::calibration::Calibration;
+use crate::certainty::{Interval, Support};
 use crate::encoder::Encoder;
 use crate::error::ModelError;
 use crate::ids::Probability;
@@ -23,6 +24,7 @@ pub struct ScoringModel {
     encoder: Encoder,
     predictor: Predictor,
     calibration: Calibration,
+    support: Option<Support>,
 }
 
 /// Memory that scoring works in, kept by the caller from score to score so that scoring allocates nothing.
@@ -38,6 +40,9 @@ pub struct Scratch {
 pub struct Score {
     /// The answer: the calibrated probability of a probability model (0 to 1), the raw score of any other.
     pub output: f64,
+    /// The 95 % interval of a probability, for models that know how many outcomes stand behind it.
+    #[serde(flatten)]
+    pub interval: Option<Interval>,
     /// The predictor's raw score, on its scale.
     pub raw: f64,
     /// Why; empty when no reasons were asked for.
@@ -82,6 +87,7 @@ impl ScoringModel {
             encoder: artifact.encoder.clone(),
             predictor,
             calibration: artifact.calibration.clone(),
+            support: artifact.support.filter(|_| artifact.signature.output == Output::Probability),
         })
     }
 
@@ -191,7 +197,8 @@ impl ScoringModel {
             let (signature, encoder) = (&self.signature, &self.encoder);
             explanation = Contributions { signature, encoder, values, columns, base }.explain(reasons);
         }
-        Ok(Score { output, raw, explanation })
+        let interval = self.support.map(|support| support.interval(output));
+        Ok(Score { output, interval, raw, explanation })
     }
 }
 

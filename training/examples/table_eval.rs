@@ -1,16 +1,16 @@
 //! Trains the table pipeline on one file and measures it on another:
 //! `table_eval TRAIN.csv TEST.csv LABEL [ID] [candidate,…]` prints log loss, AUC, ECE (15 equal-count bins), what
-//! perfection would measure, calibration slope and seconds.
+//! perfection would measure, calibration slope with its interval, and seconds.
 #![allow(clippy::print_stdout, clippy::expect_used, clippy::print_stderr, reason = "a program that measures")]
 
 use std::path::Path;
 use std::time::Instant;
 
-use scorehouse_features::definition::{Candidate, ModelSpec, Pipeline, Project, Settings, TableSpec};
+use scorehouse_features::definition::{Candidate, ModelSpec, Pipeline, Prior, Project, Settings, TableSpec};
 use scorehouse_features::ids::ModelName;
 use scorehouse_features::time::Timestamp;
 use scorehouse_training::dataset::{read_label, read_table};
-use scorehouse_training::metric::{auc, brier, calibration_fit, ece, log_loss, perfect_ece};
+use scorehouse_training::metric::{Scored, evaluate};
 use scorehouse_training::{NoHistory, Progress, TrainRequest, score_table, train};
 
 struct Told;
@@ -37,6 +37,8 @@ fn project(train: &Path, label: &str, id: Option<&str>, candidates: Vec<Candidat
         ignore: Vec::new(),
         candidates,
         holdout: 0.25,
+        prior: Prior::default(),
+        monotone: Default::default(),
     };
     let model = ModelSpec { name: name.clone(), pipeline: Pipeline::Table(spec), description: None };
     Project {
@@ -85,11 +87,14 @@ fn main() {
     for candidate in &trained.candidates {
         let value = |name: &str| candidate.metrics.value(name).unwrap_or(f64::NAN);
         println!(
-            "  holdout {:10} log loss {:.4} auc {:.4} ece {:.4} {}",
+            "  {:10} cross-validated {:.4}; holdout log loss {:.4} auc {:.4} ece {:.4} ({:.4}) slope {:.3} {}",
             candidate.name,
+            value("cross_validated_log_loss"),
             value("log_loss"),
             value("auc"),
             value("ece"),
+            value("ece_of_perfection_95"),
+            value("calibration_slope"),
             candidate.settings
         );
     }
@@ -105,17 +110,23 @@ fn main() {
     let (y, _) = read_label(label, (0..test.rows()).map(|row| test.field(row, at)), None).expect("labels");
     let y: Vec<f64> = y.into_iter().map(|y| y.unwrap_or(0.0)).collect();
     let bytes = trained.artifact.to_bytes().expect("bytes").len();
+    let measured = evaluate(Scored { probability: &p, label: &y, group: None }, 200, 1);
+    let of = |name: &str| measured.metrics[name];
+    let (slope, ece) = (of("calibration_slope"), of("ece"));
     println!(
-        "{} chosen {} log loss {:.4} auc {:.4} brier {:.4} ece {:.4} (perfection 95 %: {:.4}) slope {:.3} train {seconds:.1} s score {scored:.2} s artifact {} kB {:?}",
+        "{} chosen {} log loss {:.4} auc {:.4} brier {:.4} ece {:.4} (perfection stays below {:.4} in 95 %) slope {:.3} [{:.3}, {:.3}] train {seconds:.1} s score {scored:.2} s artifact {} kB digest {} {:?}",
         test_file.display(),
         trained.gate.chosen,
-        log_loss(&p, &y),
-        auc(&p, &y),
-        brier(&p, &y),
-        ece(&p, &y, 15),
-        perfect_ece(&p, 15, 500, 1),
-        calibration_fit(&p, &y).slope,
+        of("log_loss").value,
+        of("auc").value,
+        of("brier").value,
+        ece.value,
+        of("ece_of_perfection_95").value,
+        slope.value,
+        slope.low,
+        slope.high,
         bytes / 1000,
-        trained.artifact.calibration,
+        &trained.data_digest[..8],
+        trained.params["calibration"],
     );
 }

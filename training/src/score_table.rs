@@ -5,7 +5,7 @@ use std::path::Path;
 use rayon::prelude::*;
 use scorehouse_features::time::Timestamp;
 use scorehouse_features::value::{Missing, Value};
-use scorehouse_models::{Artifact, ModelError, Score, ScoringModel, Scratch};
+use scorehouse_models::{Artifact, Interval, ModelError, Score, ScoringModel, Scratch};
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::{Column, ColumnData, RawTable, TableLayout, read_table};
@@ -26,7 +26,8 @@ pub struct ScoredTable {
 
 /// Reads `input` (a delimited file with the columns the model was trained on, by header, in any order, the
 /// label not needed), scores every row and writes `output`: the id column if the model knows one, else the
-/// row's number from 1 as `row`, then `probability`.
+/// row's number from 1 as `row`, then `probability` and, in `low` and `high`, its 95 % interval (empty when the
+/// model does not know how many outcomes stand behind it).
 ///
 /// # Errors
 /// [`TrainingError::File`] when a file cannot be read or written, [`TrainingError::Artifact`] when the model
@@ -94,11 +95,11 @@ fn score_rows(
     model: &ScoringModel,
     columns: &[Option<Column>],
     as_of: &[Timestamp],
-) -> Result<Vec<f64>, TrainingError> {
+) -> Result<Vec<(f64, Option<Interval>)>, TrainingError> {
     let value = |column: &Option<Column>, row: usize| {
         column.as_ref().map_or(Value::Missing(Missing::NotGiven), |column| column.value(row))
     };
-    let batches: Result<Vec<Vec<f64>>, TrainingError> = (0..as_of.len().div_ceil(BATCH))
+    let batches: Result<Vec<Vec<_>>, TrainingError> = (0..as_of.len().div_ceil(BATCH))
         .into_par_iter()
         .map(|batch| {
             let rows = batch * BATCH..((batch + 1) * BATCH).min(as_of.len());
@@ -107,21 +108,29 @@ fn score_rows(
             let given = values.iter().zip(&as_of[rows]).map(|(values, as_of)| (values.as_slice(), *as_of));
             let (mut scratch, mut scores) = (Scratch::default(), Vec::new());
             model.score_batch(given, 0, &mut scratch, &mut scores).map_err(broken)?;
-            Ok(scores.iter().map(|score: &Score| score.output).collect())
+            Ok(scores.iter().map(|score: &Score| (score.output, score.interval)).collect())
         })
         .collect();
     Ok(batches?.concat())
 }
 
-fn write(output: &Path, table: &RawTable, id: Option<usize>, scores: &[f64]) -> Result<(), TrainingError> {
+fn write(
+    output: &Path,
+    table: &RawTable,
+    id: Option<usize>,
+    scores: &[(f64, Option<Interval>)],
+) -> Result<(), TrainingError> {
     let failed = |error: csv::Error| TrainingError::file(output, error);
     let mut writer = csv::Writer::from_path(output).map_err(failed)?;
     let name = id.map_or("row", |id| table.headers[id].as_str());
-    writer.write_record([name, "probability"]).map_err(failed)?;
-    for (row, score) in scores.iter().enumerate() {
+    writer.write_record([name, "probability", "low", "high"]).map_err(failed)?;
+    for (row, (score, interval)) in scores.iter().enumerate() {
         let number = (row + 1).to_string();
         let key = id.map_or(number.as_str(), |id| table.raw(row, id));
-        writer.write_record([key, &score.to_string()]).map_err(failed)?;
+        let end =
+            |of: fn(&Interval) -> f64| interval.as_ref().map_or_else(String::new, |i| of(i).to_string());
+        let (low, high) = (end(|interval| interval.low), end(|interval| interval.high));
+        writer.write_record([key, &score.to_string(), &low, &high]).map_err(failed)?;
     }
     writer.flush().map_err(|error| TrainingError::file(output, error))
 }

@@ -8,6 +8,15 @@ use scorehouse_features::time::Timestamp;
 
 use crate::dataset::Dataset;
 
+/// Rows learnt from, and rows asked of what was learnt from these; both ascending.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Part {
+    /// Rows learnt from.
+    pub learn: Vec<u32>,
+    /// Rows to be scored.
+    pub asked: Vec<u32>,
+}
+
 /// Rows learnt from and rows held out; both ascending.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Split {
@@ -26,13 +35,15 @@ impl Split {
     fn everything(rows: usize) -> Self {
         Self { train: (0..rows as u32).collect(), holdout: Vec::new(), from: None }
     }
+}
 
+impl Part {
     fn speaks(&self, label: &[f64]) -> bool {
         let enough = |rows: &[u32]| {
             let with = rows.iter().filter(|row| label[**row as usize] > 0.5).count();
             with >= FEW && rows.len() - with >= FEW
         };
-        enough(&self.train) && enough(&self.holdout)
+        enough(&self.learn) && enough(&self.asked)
     }
 }
 
@@ -47,37 +58,91 @@ pub fn hold_out(data: &Dataset, share: f64, whole_groups: bool, seed: u64) -> Sp
     if share <= 0.0 || data.rows < 4 * FEW {
         return Split::everything(data.rows);
     }
-    let split = match &data.known_at {
-        Some(known_at) => by_time(data, known_at, share, whole_groups),
-        None => at_random(data, share, seed),
+    let all: Vec<u32> = (0..data.rows as u32).collect();
+    let (part, from) = match &data.known_at {
+        Some(_) => {
+            let course = Course::of(data, &all, whole_groups);
+            let Some(cut) = course.moment(1.0 - share) else { return Split::everything(data.rows) };
+            (course.part(cut, None), Some(cut))
+        }
+        None => (at_random(data, share, seed), None),
     };
-    if split.speaks(&data.label) { split } else { Split::everything(data.rows) }
-}
-
-fn by_time(data: &Dataset, known_at: &[Timestamp], share: f64, whole_groups: bool) -> Split {
-    let mut moments = data.as_of.clone();
-    moments.sort_unstable();
-    let first = ((moments.len() as f64) * (1.0 - share)).round() as usize;
-    let cut = moments[first.min(moments.len() - 1)];
-    let rows = 0..data.rows as u32;
-    let holdout: Vec<u32> = rows.clone().filter(|row| data.as_of[*row as usize] >= cut).collect();
-    let mut train: Vec<u32> = rows.filter(|row| known_at[*row as usize] < cut).collect();
-    if whole_groups && let Some(group) = &data.group {
-        let held: rustc_hash::FxHashSet<u32> = holdout.iter().map(|row| group[*row as usize]).collect();
-        train.retain(|row| !held.contains(&group[*row as usize]));
+    if !part.speaks(&data.label) {
+        return Split::everything(data.rows);
     }
-    train.retain(|row| data.as_of[*row as usize] < cut);
-    Split { train, holdout, from: Some(cut) }
+    Split { train: part.learn, holdout: part.asked, from }
 }
 
-fn at_random(data: &Dataset, share: f64, seed: u64) -> Split {
+/// Share of the rows, the earliest, that forward folds only learn from.
+const FIRST: f64 = 0.4;
+
+/// Cuts the time of `rows` into `blocks` of about as many rows each, every one asked of what was known before
+/// it began; the first 40 % of the rows are only learnt from. None when the data has no time, or a block would
+/// have too few rows of either kind.
+#[must_use]
+pub fn forward_parts(data: &Dataset, rows: &[u32], blocks: usize, whole_groups: bool) -> Option<Vec<Part>> {
+    data.known_at.as_ref()?;
+    let course = Course::of(data, rows, whole_groups);
+    let share = |block: usize| FIRST + (1.0 - FIRST) * block as f64 / blocks as f64;
+    let mut cuts: Vec<Timestamp> = (0..blocks).filter_map(|block| course.moment(share(block))).collect();
+    cuts.dedup();
+    let ends = cuts.iter().skip(1).map(|end| Some(*end)).chain([None]);
+    let parts: Vec<Part> = cuts.iter().zip(ends).map(|(from, until)| course.part(*from, until)).collect();
+    (parts.len() >= 2 && parts.iter().all(|part| part.speaks(&data.label))).then_some(parts)
+}
+
+/// Rows in the order of their moments.
+struct Course<'a> {
+    data: &'a Dataset,
+    rows: &'a [u32],
+    /// Moments of the rows that may be asked, ascending.
+    moments: Vec<Timestamp>,
+    /// Rows looked at after this are not asked, since mostly what was decided quickly is known of them.
+    settled: Timestamp,
+    whole_groups: bool,
+}
+
+impl<'a> Course<'a> {
+    fn of(data: &'a Dataset, rows: &'a [u32], whole_groups: bool) -> Self {
+        let last = rows.iter().map(|row| data.known_at(*row)).max().unwrap_or(Timestamp::MAX);
+        let settled = if data.settles.0 > 0 { last.before(data.settles) } else { Timestamp::MAX };
+        let moments = rows.iter().map(|row| data.as_of[*row as usize]);
+        let mut moments: Vec<Timestamp> = moments.filter(|moment| *moment <= settled).collect();
+        moments.sort_unstable();
+        Self { data, rows, moments, settled, whole_groups }
+    }
+
+    /// The moment before which `share` of the rows lie.
+    fn moment(&self, share: f64) -> Option<Timestamp> {
+        let at = (self.moments.len() as f64 * share).round() as usize;
+        self.moments.get(at.min(self.moments.len().saturating_sub(1))).copied()
+    }
+
+    /// Rows looked at from `from` until before `until`, and the rows whose outcome was known before `from`.
+    fn part(&self, from: Timestamp, until: Option<Timestamp>) -> Part {
+        let moment = |row: &&u32| self.data.as_of[**row as usize];
+        let within = |row: &&u32| {
+            let at = moment(row);
+            at >= from && at <= self.settled && until.is_none_or(|until| at < until)
+        };
+        let asked: Vec<u32> = self.rows.iter().filter(within).copied().collect();
+        let before = |row: &&u32| self.data.known_at(**row) < from && moment(row) < from;
+        let mut learn: Vec<u32> = self.rows.iter().filter(before).copied().collect();
+        if self.whole_groups
+            && let Some(group) = &self.data.group
+        {
+            let held: rustc_hash::FxHashSet<u32> = asked.iter().map(|row| group[*row as usize]).collect();
+            learn.retain(|row| !held.contains(&group[*row as usize]));
+        }
+        Part { learn, asked }
+    }
+}
+
+fn at_random(data: &Dataset, share: f64, seed: u64) -> Part {
     let folds = (1.0 / share).round().max(2.0) as usize;
     let fold = folds_of(data, &(0..data.rows as u32).collect::<Vec<_>>(), folds, seed);
-    let mut split = Split::default();
-    for row in 0..data.rows as u32 {
-        if fold[row as usize] == 0 { split.holdout.push(row) } else { split.train.push(row) }
-    }
-    split
+    let (asked, learn) = (0..data.rows as u32).partition(|row| fold[*row as usize] == 0);
+    Part { learn, asked }
 }
 
 /// Deals `rows` into `folds` folds by `seed`, rows of one entity together, rows with and without the outcome
@@ -116,6 +181,7 @@ fn units_of(data: &Dataset, rows: &[u32]) -> Vec<Vec<u32>> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use scorehouse_features::time::Span;
 
     fn data(rows: usize) -> Dataset {
         let as_of: Vec<Timestamp> = (0..rows as i64).map(|i| Timestamp(i * 37 % 1000)).collect();
@@ -157,6 +223,44 @@ mod tests {
         let data = data(60);
         let split = hold_out(&data, 0.25, false, 1);
         assert_eq!((split.train.len(), split.holdout.len()), (60, 0));
+    }
+
+    #[test]
+    fn forward_blocks_ask_every_later_row_once_of_what_was_known_before() {
+        let data = data(900);
+        let all: Vec<u32> = (0..900).collect();
+        let parts = forward_parts(&data, &all, 4, true).unwrap();
+        assert_eq!(parts.len(), 4);
+        let group = data.group.as_ref().unwrap();
+        for part in &parts {
+            let from = part.asked.iter().map(|row| data.as_of[*row as usize]).min().unwrap();
+            assert!(part.learn.iter().all(|row| data.known_at(*row) < from));
+            let asked: rustc_hash::FxHashSet<u32> = part.asked.iter().map(|r| group[*r as usize]).collect();
+            assert!(part.learn.iter().all(|row| !asked.contains(&group[*row as usize])));
+        }
+        let mut asked: Vec<u32> = parts.iter().flat_map(|part| part.asked.clone()).collect();
+        asked.sort_unstable();
+        let later = asked.len();
+        asked.dedup();
+        assert_eq!(asked.len(), later);
+        assert!((500..=580).contains(&later), "{later}");
+    }
+
+    #[test]
+    fn rows_that_have_not_settled_are_not_asked() {
+        let data = Dataset { settles: Span(300), ..data(900) };
+        let split = hold_out(&data, 0.25, false, 1);
+        let last = data.known_at.as_ref().unwrap().iter().max().unwrap();
+        assert!(split.holdout.iter().all(|row| data.as_of[*row as usize].0 + 300 <= last.0));
+        assert!(split.holdout.len() > 100);
+    }
+
+    #[test]
+    fn data_without_time_or_with_too_little_in_a_block_has_no_forward_blocks() {
+        let all: Vec<u32> = (0..900).collect();
+        assert_eq!(forward_parts(&Dataset { known_at: None, ..data(900) }, &all, 3, false), None);
+        let few: Vec<u32> = (0..90).collect();
+        assert_eq!(forward_parts(&data(90), &few, 3, false), None);
     }
 
     proptest! {

@@ -42,8 +42,39 @@ pub struct FitSpec {
     pub feature_set: FeatureSetName,
     /// Candidates tried: any of `logistic`, `forest`, `boosting`.
     pub candidates: Vec<Candidate>,
-    /// Share of the snapshots, the latest, on which candidates are compared (0 to 0.5).
+    /// Share of the snapshots, the latest, on which the chosen candidate is measured (0 to 0.5).
     pub holdout: f64,
+    /// What is taken for true before there are outcomes.
+    pub prior: Prior,
+    /// Features that may move the score one way only.
+    pub monotone: IndexMap<String, Direction>,
+}
+
+/// What is taken for true before there are outcomes: as if `rows` rows had been seen, `rate` of them with the
+/// outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Prior {
+    /// Rate of the outcome, above 0 and below 1.
+    pub rate: f64,
+    /// How many rows it weighs, above 0.
+    pub rows: f64,
+}
+
+impl Default for Prior {
+    /// One row of either kind (Laplace's rule of succession).
+    fn default() -> Self {
+        Self { rate: 0.5, rows: 2.0 }
+    }
+}
+
+/// The way in which a feature may move a score.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// The score never falls when the feature rises.
+    Up,
+    /// The score never rises when the feature rises.
+    Down,
 }
 
 /// A kind of learner.
@@ -182,8 +213,12 @@ pub struct TableSpec {
     pub ignore: Vec<String>,
     /// Candidates tried.
     pub candidates: Vec<Candidate>,
-    /// Share held out for comparing candidates (0 to 0.5).
+    /// Share held out for measuring the chosen candidate (0 to 0.5).
     pub holdout: f64,
+    /// What is taken for true before there are outcomes.
+    pub prior: Prior,
+    /// Columns that may move the score one way only.
+    pub monotone: IndexMap<String, Direction>,
 }
 
 /// A plain file of interactions.

@@ -6,6 +6,7 @@ pub(super) mod derived;
 pub(super) mod entity;
 pub(super) mod feature_set;
 pub(super) mod format;
+pub(super) mod learning;
 pub(super) mod model;
 pub(super) mod request;
 pub(super) mod score_log;

@@ -20,6 +20,7 @@ pub use sections::{SectionKind, Sections};
 pub use tensors::Tensors;
 
 use crate::calibration::Calibration;
+use crate::certainty::Support;
 use crate::encoder::Encoder;
 use crate::error::ModelError;
 use crate::ids::ArtifactDigest;
@@ -38,6 +39,8 @@ pub struct Artifact {
     pub predictor: Predictor,
     /// What the raw score means.
     pub calibration: Calibration,
+    /// How many outcomes stand behind a probability; none when nobody counted them.
+    pub support: Option<Support>,
     /// Samples that must score as recorded, checked whenever the model is loaded.
     pub golden: Vec<Golden>,
     /// Anything to know about how it came to be: a JSON object, kept as it is, read by nobody here.
@@ -50,6 +53,8 @@ struct Manifest {
     signature: Signature,
     predictor: Form,
     calibration: Calibration,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    support: Option<Support>,
     details: serde_json::Value,
     sections: Vec<format::SectionEntry>,
 }
@@ -70,7 +75,8 @@ impl Artifact {
         calibration: Calibration,
     ) -> Result<Self, ModelError> {
         let details = serde_json::Value::Null;
-        let artifact = Self { signature, encoder, predictor, calibration, golden: Vec::new(), details };
+        let golden = Vec::new();
+        let artifact = Self { signature, encoder, predictor, calibration, support: None, golden, details };
         artifact.check()?;
         Ok(artifact)
     }
@@ -91,6 +97,13 @@ impl Artifact {
         Ok(self)
     }
 
+    /// Keeps how many outcomes stand behind a probability.
+    #[must_use]
+    pub fn with_support(mut self, support: Support) -> Self {
+        self.support = Some(support);
+        self
+    }
+
     /// Keeps what was learnt on the way.
     #[must_use]
     pub fn with_details(mut self, details: serde_json::Value) -> Self {
@@ -106,6 +119,7 @@ impl Artifact {
         self.signature.check()?;
         self.encoder.check(&self.signature)?;
         self.calibration.check()?;
+        self.support.map_or(Ok(()), Support::check)?;
         if self.predictor.width() > self.encoder.width() {
             let why =
                 format!("it reads {} columns, {} are made", self.predictor.width(), self.encoder.width());
@@ -140,6 +154,7 @@ impl Artifact {
             signature: self.signature.clone(),
             predictor,
             calibration: self.calibration.clone(),
+            support: self.support,
             details: self.details.clone(),
             sections: sections.entries(),
         };
@@ -161,6 +176,7 @@ impl Artifact {
             encoder: sections.json(ENCODER)?,
             predictor: manifest.predictor.read(&sections)?,
             calibration: manifest.calibration,
+            support: manifest.support,
             details: manifest.details,
             signature: manifest.signature,
             golden,

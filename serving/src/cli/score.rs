@@ -8,7 +8,7 @@ use scorehouse_features::ids::EntityKey;
 use scorehouse_features::time::Timestamp;
 use scorehouse_features::value::Value;
 use scorehouse_features::view::Column;
-use scorehouse_models::{Artifact, Reason, Registry, Score, ScoringModel, Scratch};
+use scorehouse_models::{Artifact, Interval, Reason, Registry, Score, ScoringModel, Scratch};
 use scorehouse_offline::EntityRows;
 use scorehouse_training::{ScoredTable, score_table};
 use serde::Serialize;
@@ -165,11 +165,15 @@ impl Lines {
     fn write(&self, output: &Path) -> Outcome<()> {
         let failed = |e: csv::Error| Failure::caller(format!("{}: {e}", output.display()));
         let mut writer = csv::Writer::from_path(output).map_err(failed)?;
-        writer.write_record(["key", "as_of", "probability", "reasons"]).map_err(failed)?;
+        writer.write_record(["key", "as_of", "probability", "low", "high", "reasons"]).map_err(failed)?;
         for line in &self.0 {
             let reasons: Vec<String> = line.score.reasons().iter().map(said).collect();
             let probability = line.score.output.to_string();
-            let cells = [&line.key, &line.as_of.to_string(), &probability, &reasons.join("; ")];
+            let end = |of: fn(Interval) -> f64| {
+                line.score.interval.map(of).map_or_else(String::new, |x| x.to_string())
+            };
+            let (low, high) = (end(|interval| interval.low), end(|interval| interval.high));
+            let cells = [&line.key, &line.as_of.to_string(), &probability, &low, &high, &reasons.join("; ")];
             writer.write_record(cells).map_err(failed)?;
         }
         writer.flush()?;
@@ -185,7 +189,11 @@ fn said(reason: &Reason) -> String {
 impl Report for Lines {
     fn human(&self) -> String {
         let one = |line: &Line| {
-            let mut text = format!("{}  {:.1} %  as of {}", line.key, line.score.output * 100.0, line.as_of);
+            let mut text = format!("{}  {:.1} %", line.key, line.score.output * 100.0);
+            if let Some(Interval { low, high }) = line.score.interval {
+                text.push_str(&format!(" [{:.1} to {:.1} %]", low * 100.0, high * 100.0));
+            }
+            text.push_str(&format!("  as of {}", line.as_of));
             for reason in line.score.reasons() {
                 let sign = if reason.contribution >= 0.0 { '+' } else { '−' };
                 text.push_str(&format!("\n  {sign} {:.2}  {}", reason.contribution.abs(), said(reason)));

@@ -15,12 +15,23 @@ const DID_NOT: [&str; 10] = ["0", "false", "no", "n", "f", "lost", "loss", "nega
 /// How a label was read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LabelRule {
-    /// The text that counts as 1; none when there was no row.
+    /// The text that counts as 1; none when no row has it and nobody named it.
     pub positive: Option<String>,
     /// Every other text there is, counting as 0.
     pub negative: Vec<String>,
     /// Rows without a label, left out.
     pub unlabelled: usize,
+}
+
+impl LabelRule {
+    /// The one text that every row has; none when there are two kinds or no rows.
+    #[must_use]
+    pub fn only(&self) -> Option<&str> {
+        match (&self.positive, self.negative.as_slice()) {
+            (Some(one), []) | (None, [one]) => Some(one),
+            _ => None,
+        }
+    }
 }
 
 /// Numbers that are written differently but equal count as one text: `1`, `1.0`, `01`.
@@ -33,11 +44,12 @@ fn canonical(text: &str) -> String {
 }
 
 /// Reads labels: 1 for `positive` (or, when it is not given, for the one of two texts that says that it
-/// happened, else for the rarer), 0 for every other text, none where there is none.
+/// happened, else for the rarer), 0 for every other text, none where there is none. Where all texts are the same,
+/// they are 1 when that is `positive` or says that it happened, else 0.
 ///
 /// # Errors
 /// [`TrainingError::Label`] when there are more than two texts and `positive` is not given, or it does not
-/// occur; [`TrainingError::OneClass`] when all labels are the same.
+/// occur among several.
 pub fn read_label<'a>(
     column: &str,
     values: impl Iterator<Item = Option<&'a str>>,
@@ -57,15 +69,22 @@ pub fn read_label<'a>(
     if counts.is_empty() {
         return Ok((vec![None; codes.len()], LabelRule { positive: None, negative: Vec::new(), unlabelled }));
     }
-    let one = choose(column, &counts, positive)?;
-    if counts.len() == 1 {
-        let (value, rows) = counts.get_index(0).map_or((String::new(), 0), |(v, n)| (v.clone(), *n));
-        return Err(TrainingError::OneClass { column: column.to_owned(), value, rows });
-    }
-    let label = codes.iter().map(|code| code.map(|code| f64::from(u8::from(code == one)))).collect();
+    let one = match (counts.len(), counts.get_index(0)) {
+        (1, Some((value, _))) => alone(value, positive).then_some(0),
+        _ => Some(choose(column, &counts, positive)?),
+    };
+    let label = codes.iter().map(|code| code.map(|code| f64::from(u8::from(Some(code) == one)))).collect();
     let name = |index: usize| counts.get_index(index).map(|(value, _)| value.clone());
-    let negative = (0..counts.len()).filter(|index| *index != one).filter_map(name).collect();
-    Ok((label, LabelRule { positive: name(one), negative, unlabelled }))
+    let negative = (0..counts.len()).filter(|index| Some(*index) != one).filter_map(name).collect();
+    Ok((label, LabelRule { positive: one.and_then(name), negative, unlabelled }))
+}
+
+/// Whether the only text there is counts as 1.
+fn alone(value: &str, positive: Option<&str>) -> bool {
+    match positive {
+        Some(positive) => value == canonical(positive.trim()),
+        None => HAPPENED.iter().any(|text| value.eq_ignore_ascii_case(text)),
+    }
 }
 
 fn choose(
@@ -140,8 +159,11 @@ mod tests {
     }
 
     #[test]
-    fn one_kind_of_label_is_refused_with_its_count() {
-        let refused = read(&["1", "1", "1"], None).unwrap_err().to_string();
-        assert!(refused.contains("\"1\" on every one of 3 rows"), "{refused}");
+    fn one_kind_of_label_is_one_when_it_says_that_it_happened() {
+        assert_eq!(read(&["1", "1.0"], None).unwrap(), [Some(1.0); 2]);
+        assert_eq!(read(&["Lost"], None).unwrap(), [Some(0.0)]);
+        assert_eq!(read(&["gold", "gold"], None).unwrap(), [Some(0.0); 2]);
+        assert_eq!(read(&["gold"], Some("gold")).unwrap(), [Some(1.0)]);
+        assert_eq!(read(&["lead"], Some("gold")).unwrap(), [Some(0.0)]);
     }
 }

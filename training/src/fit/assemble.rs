@@ -6,7 +6,7 @@ use scorehouse_models::{Average, EncodedColumn, ForestBuilder, Linear, ModelErro
 use crate::fit::boosted::BoostedFit;
 use crate::fit::boosting::{Side, SplitRule, Tree};
 use crate::fit::candidate::{Fitted, Learned};
-use crate::fit::forest::{ForestFit, ForestNode};
+use crate::fit::forest::ForestFit;
 use crate::fit::logistic::LinearFit;
 
 /// An artifact's columns and what reads them.
@@ -63,11 +63,10 @@ impl Learned {
                 let nodes = fit.models.iter().flat_map(|model| &model.trees).flat_map(|tree| &tree.nodes);
                 nodes.for_each(|node| read[node.feature] = true);
             }
-            Self::Forest(fit) => fit.trees.iter().flatten().for_each(|node| {
-                if let ForestNode::Split { column, .. } = node {
-                    read[*column] = true;
-                }
-            }),
+            Self::Forest(fit) => {
+                let nodes = fit.trees.iter().flat_map(|tree| &tree.nodes);
+                nodes.for_each(|node| read[node.feature] = true);
+            }
         }
         read
     }
@@ -88,12 +87,12 @@ fn boosted(fit: &BoostedFit, place: &[u32], width: usize) -> Result<Predictor, M
     let base = fit.models.iter().map(|model| model.base * share).sum();
     let mut builder = ForestBuilder::new(width, base, Scale::LogOdds);
     for tree in fit.models.iter().flat_map(|model| &model.trees).filter(|tree| !tree.values.is_empty()) {
-        builder.add(&boosted_tree(tree, place, share))?;
+        builder.add(&grown_tree(tree, place, share))?;
     }
     Ok(Predictor::Forest(builder.finish()))
 }
 
-fn boosted_tree(tree: &Tree, place: &[u32], share: f64) -> Vec<TreeNode> {
+fn grown_tree(tree: &Tree, place: &[u32], share: f64) -> Vec<TreeNode> {
     let splits = tree.nodes.len() as u32;
     // Leaves stand after the splits.
     let child = |at: i32| if at >= 0 { at as u32 } else { splits + (-1 - at) as u32 };
@@ -115,19 +114,8 @@ fn boosted_tree(tree: &Tree, place: &[u32], share: f64) -> Vec<TreeNode> {
 fn forest(fit: &ForestFit, place: &[u32], width: usize) -> Result<Predictor, ModelError> {
     let share = 1.0 / fit.trees.len().max(1) as f64;
     let mut builder = ForestBuilder::new(width, 0.0, Scale::LogOdds);
-    let node = |node: &ForestNode| match node {
-        ForestNode::Split { column, threshold, left, right } => TreeNode::Split {
-            column: place[*column],
-            rule: ModelRule::AtMost(*threshold),
-            missing_left: true,
-            left: *left as u32,
-            right: *right as u32,
-        },
-        ForestNode::Leaf { value, rows } => TreeNode::Leaf { value: value * share, cover: rows.max(1.0) },
-    };
     for tree in &fit.trees {
-        let nodes: Vec<TreeNode> = tree.iter().map(node).collect();
-        builder.add(&nodes)?;
+        builder.add(&grown_tree(tree, place, share))?;
     }
     Ok(Predictor::Forest(builder.finish()))
 }

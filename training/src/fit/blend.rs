@@ -2,15 +2,13 @@
 
 use rayon::prelude::*;
 
-use crate::metric::log_loss_of_raw;
+use crate::metric::{clear_gain, log_loss_of_raw, loss_of_raw};
 
 /// Shares are tried in steps of one tenth.
 const STEPS: usize = 10;
-/// How much less, in nats, an average must lose than the best candidate alone.
-const WORTH: f64 = 1e-4;
 
 /// Shares of the candidates, adding up to 1, whose averaged log-odds lose least on rows that no model saw;
-/// none when one candidate alone is as good.
+/// none when one candidate alone is as good, as far as these rows can tell.
 #[must_use]
 pub(crate) fn blend(out_of_fold: &[&[f64]], label: &[f64]) -> Option<Vec<f64>> {
     let mixes = mixes(out_of_fold.len());
@@ -18,9 +16,14 @@ pub(crate) fn blend(out_of_fold: &[&[f64]], label: &[f64]) -> Option<Vec<f64>> {
         mixes.par_iter().map(|mix| log_loss_of_raw(&mixed(out_of_fold, mix), label)).collect();
     let best = (0..mixes.len()).min_by(|a, b| losses[*a].total_cmp(&losses[*b]))?;
     let alone = |mix: &Vec<f64>| mix.iter().any(|share| *share > 0.99);
-    let single = mixes.iter().zip(&losses).filter(|(mix, _)| alone(mix)).map(|(_, loss)| *loss);
-    let single = single.fold(f64::INFINITY, f64::min);
-    (!alone(&mixes[best]) && losses[best] < single - WORTH).then(|| mixes[best].clone())
+    let single = (0..mixes.len()).filter(|at| alone(&mixes[*at]));
+    let single = single.min_by(|a, b| losses[*a].total_cmp(&losses[*b]))?;
+    let rows = |at: usize| -> Vec<f64> {
+        let raw = mixed(out_of_fold, &mixes[at]);
+        raw.iter().zip(label).map(|(raw, label)| loss_of_raw(*raw, *label)).collect()
+    };
+    let gains: Vec<f64> = rows(single).iter().zip(rows(best)).map(|(alone, both)| alone - both).collect();
+    clear_gain(&gains).map(|_| mixes[best].clone())
 }
 
 /// The weighted sum of log-odds, row by row.

@@ -1,16 +1,21 @@
-//! The candidates: fitted in contest on some rows, and again with the settings found on all of them.
+//! The candidates: settings found on some rows, scores of rows by models that did not see them, and the last fit.
 
-use scorehouse_features::definition::Candidate;
+use scorehouse_features::definition::{Candidate, Prior};
 use serde_json::json;
 
+use crate::dataset::{ColumnNote, Dataset};
 use crate::error::TrainingError;
-use crate::fit::boosted::{self, BoostedFit, Found, SEARCH_STEPS};
-use crate::fit::boosting::Matrix;
+use crate::fit::boosted::{self, BoostedFit, Found, Lesson, SEARCH_STEPS};
+use crate::fit::boosting::{BoostingParams, Matrix};
 use crate::fit::design::{Block, Design};
 use crate::fit::folds::Folds;
 use crate::fit::forest::{self, ForestFit};
 use crate::fit::logistic::{self, LinearFit};
 use crate::progress::Progress;
+use crate::split::{Part, folds_of};
+
+/// Folds of the rows learnt from, for rates of levels that do not hold a row's own outcome.
+const RATE_FOLDS: usize = 5;
 
 /// A fitted candidate over the columns of its block.
 pub(crate) struct Fitted {
@@ -32,7 +37,7 @@ pub(crate) enum Learned {
 /// What it takes to fit a candidate again.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Settings {
-    /// The rate of the outcome, drawn towards one half, for everybody.
+    /// The rate of the outcome, drawn towards the stated prior, for everybody.
     Prior,
     Logistic {
         penalty: f64,
@@ -44,20 +49,29 @@ pub(crate) enum Settings {
 /// One candidate's part in the contest.
 pub(crate) struct Entry {
     pub settings: Settings,
-    /// Log-odds of every training row by a model that did not see it.
+    /// Log-odds of the rows that the folds ask, by a model that did not see them.
     pub out_of_fold: Vec<f64>,
     /// Log-odds of the rows held out.
     pub held_out: Vec<f64>,
 }
 
-/// The rows of a contest and everything that does not depend on the candidate.
+/// What is learnt from, whatever the candidate and the rows.
+#[derive(Clone, Copy)]
+pub(crate) struct Learner<'a> {
+    pub data: &'a Dataset,
+    /// What is done with each column.
+    pub notes: &'a [ColumnNote],
+    pub prior: Prior,
+    pub seed: u64,
+}
+
+/// The rows of a contest.
 #[derive(Clone, Copy)]
 pub(crate) struct Contest<'a> {
-    pub design: Design<'a>,
+    pub learner: Learner<'a>,
     pub folds: &'a Folds,
     /// Rows to be scored but not learnt from.
     pub held_out: &'a [u32],
-    pub seed: u64,
     pub progress: &'a dyn Progress,
 }
 
@@ -78,97 +92,141 @@ impl Settings {
             Self::Prior => json!({}),
             Self::Logistic { penalty } => json!({ "l2": penalty }),
             Self::Forest => json!({ "trees": forest::TREES, "max_depth": forest::DEPTH }),
-            Self::Boosting(found) => json!({ "trees": found.trees, "params": found.params }),
+            Self::Boosting(found) => {
+                json!({ "trees": found.trees, "params": found.params, "half_life_days": found.half_life })
+            }
         }
     }
 }
 
 impl Contest<'_> {
-    /// Fits a candidate with settings of its own finding, and scores every row by models that did not see it.
+    /// A candidate with settings of its own finding.
+    ///
+    /// # Errors
+    /// [`TrainingError::Fit`] when a fit fails, which no data should cause.
     pub fn enter(&self, candidate: Candidate) -> Result<Entry, TrainingError> {
-        match candidate {
-            Candidate::Logistic => self.enter_logistic(),
-            Candidate::Forest => self.enter_forest(),
-            Candidate::Boosting => self.enter_boosting(),
-        }
-    }
-
-    /// Everybody gets the rate of the others.
-    pub fn enter_prior(&self) -> Result<Entry, TrainingError> {
-        let data = self.design.data;
-        let out_of_fold = self.folds.each(|learn, asked| Ok(vec![prior(&data.label, learn); asked.len()]))?;
-        let held_out = vec![prior(&data.label, self.design.rows); self.held_out.len()];
-        Ok(Entry { settings: Settings::Prior, out_of_fold, held_out })
-    }
-
-    fn enter_logistic(&self) -> Result<Entry, TrainingError> {
-        self.progress.stage("logistic regression", 1);
-        let block = self.design.linear();
-        let matrix = block.encode(self.design, &self.folds.fold);
-        let fit = logistic::fit(&matrix, &self.design.data.label, self.folds)?;
-        let held_out = fit.model.raw(&matrix, self.held_out);
-        self.progress.advance(1);
-        Ok(Entry {
-            settings: Settings::Logistic { penalty: fit.penalty },
-            out_of_fold: fit.out_of_fold,
-            held_out,
-        })
-    }
-
-    fn enter_forest(&self) -> Result<Entry, TrainingError> {
-        self.progress.stage("random forest", forest::TREES as u64);
-        let matrix = self.design.forest().encode(self.design, &self.folds.fold);
-        let advance = |by| self.progress.advance(by);
-        let fit = forest::fit(&matrix, &self.design.data.label, self.folds, self.seed, &advance)?;
-        let held_out = fit.raw(&matrix, self.held_out);
-        Ok(Entry { settings: Settings::Forest, out_of_fold: fit.out_of_bag, held_out })
-    }
-
-    fn enter_boosting(&self) -> Result<Entry, TrainingError> {
-        self.progress.stage("boosted trees", SEARCH_STEPS);
-        let matrix = self.design.trees().encode(self.design, &self.folds.fold);
-        let label = &self.design.data.label;
-        let advance = |by| self.progress.advance(by);
-        let searched = boosted::search(&matrix, label, self.folds, self.seed, &advance)?;
-        let held_out = searched.folds.raw(&matrix, self.held_out);
-        let settings = Settings::Boosting(searched.found);
-        Ok(Entry { settings, out_of_fold: searched.out_of_fold, held_out })
-    }
-
-    /// Fits known settings on the contest's rows.
-    pub fn refit(&self, settings: &Settings) -> Result<Fitted, TrainingError> {
-        let (data, folds) = (self.design.data, self.folds);
-        let (block, model) = match settings {
-            Settings::Prior => {
-                let fit = LinearFit { intercept: prior(&data.label, self.design.rows), weights: Vec::new() };
-                (Block::default(), Learned::Linear { fit, centers: Vec::new() })
+        let settings = match candidate {
+            Candidate::Logistic => self.find_logistic()?,
+            Candidate::Forest => {
+                self.progress.stage("random forest", 0);
+                Settings::Forest
             }
-            Settings::Logistic { penalty } => {
-                let block = self.design.linear();
-                let matrix = block.encode(self.design, &folds.fold);
-                let fit = logistic::refit(&matrix, &data.label, self.design.rows, *penalty)?;
-                let centers = means(&matrix, self.design.rows);
-                (block, Learned::Linear { fit, centers })
-            }
-            Settings::Forest => {
-                let block = self.design.forest();
-                let matrix = block.encode(self.design, &folds.fold);
-                (block, Learned::Forest(forest::fit(&matrix, &data.label, folds, self.seed, &|_| {})?))
-            }
-            Settings::Boosting(found) => {
-                let block = self.design.trees();
-                let matrix = block.encode(self.design, &folds.fold);
-                (block, Learned::Boosted(boosted::fit(&matrix, &data.label, self.design.rows, found)?))
+            Candidate::Boosting => self.find_boosting()?,
+        };
+        self.enter_with(settings)
+    }
+
+    /// Scores every row by models that did not see it, each fitted from scratch as the last one will be.
+    ///
+    /// # Errors
+    /// As [`Contest::enter`].
+    pub fn enter_with(&self, settings: Settings) -> Result<Entry, TrainingError> {
+        let out_of_fold = self.folds.each(|part| self.learner.answers(&settings, part))?;
+        let held_out = match self.held_out {
+            [] => Vec::new(),
+            asked => {
+                let part = Part { learn: self.folds.rows.clone(), asked: asked.to_vec() };
+                self.learner.answers(&settings, &part)?
             }
         };
-        Ok(Fitted { block, model })
+        Ok(Entry { settings, out_of_fold, held_out })
+    }
+
+    fn design(&self) -> Design<'_> {
+        Design { data: self.learner.data, notes: self.learner.notes, rows: &self.folds.rows }
+    }
+
+    fn find_logistic(&self) -> Result<Settings, TrainingError> {
+        self.progress.stage("logistic regression", 0);
+        let matrix = self.design().linear().encode(self.design(), &self.folds.fold);
+        let penalty = logistic::choose(&matrix, &self.learner.data.label, self.folds)?;
+        Ok(Settings::Logistic { penalty })
+    }
+
+    fn find_boosting(&self) -> Result<Settings, TrainingError> {
+        self.progress.stage("boosted trees", SEARCH_STEPS);
+        let block = self.design().trees();
+        let matrix = block.encode(self.design(), &self.folds.fold);
+        let start = boosted::start(self.folds.rows.len(), self.learner.seed);
+        let start = BoostingParams { monotone: block.monotone(self.learner.data), ..start };
+        let found = boosted::search(self.learner.lesson(&matrix), self.folds, start, self.progress)?;
+        Ok(Settings::Boosting(found))
     }
 }
 
-/// Log-odds of the rate of the outcome with one row of either kind added (Laplace's rule of succession).
-fn prior(label: &[f64], rows: &[u32]) -> f64 {
+impl<'a> Learner<'a> {
+    /// Scores of rows by a model that learnt from others.
+    ///
+    /// # Errors
+    /// As [`Contest::enter`].
+    pub fn answers(&self, settings: &Settings, part: &Part) -> Result<Vec<f64>, TrainingError> {
+        let (fitted, matrix) = self.fit_and_encode(settings, &part.learn, &|_| {})?;
+        Ok(match &fitted.model {
+            Learned::Linear { fit, .. } => fit.raw(&matrix, &part.asked),
+            Learned::Boosted(fit) => fit.raw(&matrix, &part.asked),
+            Learned::Forest(fit) => fit.raw(&matrix, &part.asked),
+        })
+    }
+
+    /// Fits known settings on `rows`.
+    ///
+    /// # Errors
+    /// As [`Contest::enter`].
+    pub fn fit(&self, settings: &Settings, rows: &[u32]) -> Result<Fitted, TrainingError> {
+        Ok(self.fit_and_encode(settings, rows, &|_| {})?.0)
+    }
+
+    fn lesson<'m>(&self, matrix: &'m Matrix) -> Lesson<'m>
+    where
+        'a: 'm,
+    {
+        let timed = self.data.known_at.is_some();
+        let as_of = timed.then_some(self.data.as_of.as_slice());
+        Lesson { matrix, label: &self.data.label, as_of }
+    }
+
+    fn fit_and_encode(
+        &self,
+        settings: &Settings,
+        rows: &[u32],
+        advance: &(dyn Fn(u64) + Sync),
+    ) -> Result<(Fitted, Matrix), TrainingError> {
+        let design = Design { data: self.data, notes: self.notes, rows };
+        let block = match settings {
+            Settings::Prior => Block::default(),
+            Settings::Logistic { .. } => design.linear(),
+            Settings::Forest => design.forest(),
+            Settings::Boosting(_) => design.trees(),
+        };
+        let fold = folds_of(self.data, rows, RATE_FOLDS.min(rows.len().max(2)), self.seed ^ 0x7a7e);
+        let matrix = block.encode(design, &fold);
+        let label = &self.data.label;
+        let model = match settings {
+            Settings::Prior => {
+                let fit = LinearFit { intercept: rate(label, rows, self.prior), weights: Vec::new() };
+                Learned::Linear { fit, centers: Vec::new() }
+            }
+            Settings::Logistic { penalty } => {
+                let fit = logistic::fit(&matrix, label, rows, *penalty)?;
+                Learned::Linear { fit, centers: means(&matrix, rows) }
+            }
+            Settings::Forest => Learned::Forest(forest::fit(&matrix, label, rows, self.seed, advance)?),
+            Settings::Boosting(found) => {
+                // The columns of a block depend on the rows that it was designed on.
+                let params = BoostingParams { monotone: block.monotone(self.data), ..found.params.clone() };
+                let found = Found { params, ..found.clone() };
+                Learned::Boosted(boosted::fit(self.lesson(&matrix), rows, &found)?)
+            }
+        };
+        Ok((Fitted { block, model }, matrix))
+    }
+}
+
+/// Log-odds of the rate of the outcome among `rows` and those that the prior stands for.
+fn rate(label: &[f64], rows: &[u32], prior: Prior) -> f64 {
     let with: f64 = rows.iter().map(|row| label[*row as usize]).sum();
-    ((with + 1.0) / (rows.len() as f64 - with + 1.0)).ln()
+    let without = rows.len() as f64 - with;
+    ((with + prior.rows * prior.rate) / (without + prior.rows * (1.0 - prior.rate))).ln()
 }
 
 fn means(matrix: &Matrix, rows: &[u32]) -> Vec<f64> {

@@ -33,14 +33,6 @@ pub(crate) struct LinearFit {
     pub weights: Vec<f64>,
 }
 
-/// A linear model with log-odds of every row it did not learn from.
-pub(crate) struct Logistic {
-    pub model: LinearFit,
-    pub penalty: f64,
-    /// Log-odds of each training row by a model that did not see it, in the order of the training rows.
-    pub out_of_fold: Vec<f64>,
-}
-
 impl LinearFit {
     /// Log-odds of `rows`, in their order.
     pub fn raw(&self, matrix: &Matrix, rows: &[u32]) -> Vec<f64> {
@@ -54,33 +46,33 @@ impl LinearFit {
     }
 }
 
-/// Fits with the penalty that loses least under cross-validation.
+/// The penalty that loses least under cross-validation.
 ///
 /// # Errors
 /// [`TrainingError::Fit`] when the optimiser fails under every penalty.
-pub(crate) fn fit(matrix: &Matrix, label: &[f64], folds: &Folds) -> Result<Logistic, TrainingError> {
-    let problem = Problem { matrix, label };
-    let penalty = problem.choose(&folds.thinned(COMPARE))?;
-    // A fit on few rows is where the fits on many begin.
-    let near = problem.ridge(&folds.thinned(COMPARE).rows, penalty, None)?;
-    let start = Some(&near);
-    let out_of_fold =
-        folds.each(|learn, judge| Ok(problem.ridge(learn, penalty, start)?.raw(matrix, judge)))?;
-    let model = problem.ridge(&folds.rows, penalty, start)?;
-    Ok(Logistic { model, penalty, out_of_fold })
+pub(crate) fn choose(matrix: &Matrix, label: &[f64], folds: &Folds) -> Result<f64, TrainingError> {
+    Problem { matrix, label }.choose(&folds.thinned(COMPARE))
 }
 
 /// Fits with a known penalty.
 ///
 /// # Errors
-/// As [`fit`].
-pub(crate) fn refit(
+/// As [`choose`].
+pub(crate) fn fit(
     matrix: &Matrix,
     label: &[f64],
     rows: &[u32],
     penalty: f64,
 ) -> Result<LinearFit, TrainingError> {
-    Problem { matrix, label }.ridge(rows, penalty, None)
+    let problem = Problem { matrix, label };
+    let step = rows.len().div_ceil(COMPARE).max(1);
+    if step == 1 {
+        return problem.ridge(rows, penalty, None);
+    }
+    // A fit on few rows is where the fit on many begins.
+    let some: Vec<u32> = rows.iter().step_by(step).copied().collect();
+    let near = problem.ridge(&some, penalty, None)?;
+    problem.ridge(rows, penalty, Some(&near))
 }
 
 #[derive(Clone, Copy)]
@@ -91,22 +83,19 @@ struct Problem<'a> {
 
 impl Problem<'_> {
     fn choose(&self, folds: &Folds) -> Result<f64, TrainingError> {
-        let truth: Vec<f64> = folds.rows.iter().map(|row| self.label[*row as usize]).collect();
-        let parts: Result<Vec<_>, TrainingError> = (0..folds.count)
-            .into_par_iter()
-            .map(|part| {
-                let (learn, asked) = folds.parts(part);
-                Ok((self.path(&learn, &asked)?, asked))
-            })
+        let parts: Result<Vec<_>, TrainingError> = folds
+            .parts
+            .par_iter()
+            .map(|part| Ok((self.path(&part.learn, &part.asked)?, &part.asked)))
             .collect();
         let parts = parts?;
+        let asked: usize = parts.iter().map(|(_, asked)| asked.len()).sum();
         let loss = |at: usize| {
-            let mut raw = vec![0.0; self.label.len()];
-            for (answers, rows) in &parts {
-                rows.iter().zip(&answers[at]).for_each(|(row, answer)| raw[*row as usize] = *answer);
-            }
-            let raw: Vec<f64> = folds.rows.iter().map(|row| raw[*row as usize]).collect();
-            log_loss_of_raw(&raw, &truth)
+            let of_part = |(answers, asked): &(Vec<Vec<f64>>, &Vec<u32>)| {
+                let truth: Vec<f64> = asked.iter().map(|row| self.label[*row as usize]).collect();
+                log_loss_of_raw(&answers[at], &truth) * asked.len() as f64
+            };
+            parts.iter().map(of_part).sum::<f64>() / asked.max(1) as f64
         };
         let losses: Vec<f64> = (0..PENALTIES.len()).map(loss).collect();
         let best = (0..PENALTIES.len()).min_by(|a, b| losses[*a].total_cmp(&losses[*b])).unwrap_or(0);
@@ -215,7 +204,7 @@ mod tests {
         for (zero, one) in [(20, 60), (80, 40), (10, 20), (90, 95)] {
             let (x, y) = table(zero, one);
             let rows: Vec<u32> = (0..200).collect();
-            let fitted = refit(&x, &y, &rows, 1e-6).unwrap();
+            let fitted = fit(&x, &y, &rows, 1e-6).unwrap();
             let odds = |with: usize| (with as f64 / (100 - with) as f64).ln();
             assert!((fitted.intercept - odds(zero)).abs() < 0.01, "{fitted:?}");
             assert!((fitted.weights[0] - (odds(one) - odds(zero))).abs() < 0.02, "{fitted:?}");
@@ -226,7 +215,7 @@ mod tests {
     fn separated_rows_and_useless_columns_still_give_a_finite_model() {
         let x = matrix(vec![vec![-1.0, -1.0, 1.0, 1.0], vec![0.0; 4]]);
         let y = [0.0, 0.0, 1.0, 1.0];
-        let fitted = refit(&x, &y, &[0, 1, 2, 3], 0.5).unwrap();
+        let fitted = fit(&x, &y, &[0, 1, 2, 3], 0.5).unwrap();
         assert!(fitted.weights[0] > 0.0 && fitted.weights[1] == 0.0);
     }
 
@@ -246,7 +235,7 @@ mod tests {
     #[test]
     fn one_kind_of_rows_gives_a_constant() {
         let x = matrix(vec![vec![1.0, 2.0, 3.0]]);
-        let fitted = refit(&x, &[1.0; 3], &[0, 1, 2], 1.0).unwrap();
+        let fitted = fit(&x, &[1.0; 3], &[0, 1, 2], 1.0).unwrap();
         assert_eq!(fitted.weights, [0.0]);
         assert!(fitted.intercept.is_finite());
     }

@@ -14,6 +14,5 @@ mod logistic;
 
 pub(crate) use assemble::assemble;
 pub(crate) use blend::{blend, mixed};
-pub(crate) use candidate::{Contest, Entry, Fitted, Settings};
-pub(crate) use design::Design;
-pub(crate) use folds::Folds;
+pub(crate) use candidate::{Contest, Entry, Fitted, Learner, Settings};
+pub(crate) use folds::{Cut, Folds};

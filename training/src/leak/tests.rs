@@ -272,6 +272,7 @@ fn what_told_nothing_one_look_before_the_end_is_sudden() {
         as_of: (0..ROWS).map(|row| Timestamp((row / entities) as i64 * DAY)).collect(),
         known_at: Some(vec![Timestamp(9 * DAY); ROWS]),
         group: Some((0..ROWS as u32).map(|row| row % entities as u32).collect()),
+        ..Dataset::default()
     };
     let found = leaks(&data);
     assert_eq!(names(&found), ["written"], "{found:?}");

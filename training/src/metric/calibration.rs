@@ -1,5 +1,6 @@
 //! Whether a probability of 80 % means 8 of 10.
 
+use scorehouse_models::certainty::wilson;
 use serde::{Deserialize, Serialize};
 
 use crate::metric::classification::{ascending, equal_parts};
@@ -61,15 +62,6 @@ pub fn calibration_bins(probability: &[f64], label: &[f64], bins: usize) -> Vec<
         out.push(CalibrationBin { rows: rows.len(), predicted, observed, low, high });
     }
     out
-}
-
-/// The 95 % interval of a share (Wilson 1927).
-pub(crate) fn wilson(share: f64, count: f64) -> (f64, f64) {
-    let z = 1.959_963_984_540_054;
-    let centre = share + z * z / (2.0 * count);
-    let spread = z * (share * (1.0 - share) / count + z * z / (4.0 * count * count)).sqrt();
-    let scale = 1.0 + z * z / count;
-    (((centre - spread) / scale).max(0.0), ((centre + spread) / scale).min(1.0))
 }
 
 /// The log-odds of a probability, kept finite.

@@ -42,8 +42,13 @@ pub fn log_loss(probability: &[f64], label: &[f64]) -> f64 {
 /// Mean negative log-likelihood of log-odds against outcomes.
 #[must_use]
 pub(crate) fn log_loss_of_raw(raw: &[f64], label: &[f64]) -> f64 {
-    let loss = |(z, y): (&f64, &f64)| z.max(0.0) - z * y + (-z.abs()).exp().ln_1p();
-    raw.iter().zip(label).map(loss).sum::<f64>() / label.len().max(1) as f64
+    raw.iter().zip(label).map(|(z, y)| loss_of_raw(*z, *y)).sum::<f64>() / label.len().max(1) as f64
+}
+
+/// Negative log-likelihood of one row's log-odds against its outcome.
+#[must_use]
+pub(crate) fn loss_of_raw(raw: f64, label: f64) -> f64 {
+    raw.max(0.0) - raw * label + (-raw.abs()).exp().ln_1p()
 }
 
 /// Mean squared difference between probability and outcome, 0..=1.

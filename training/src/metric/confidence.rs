@@ -4,7 +4,8 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use crate::metric::calibration::ece;
+use crate::metric::calibration::ece_in;
+use crate::metric::classification::ascending;
 use crate::metric::evaluation::Estimate;
 
 /// Rows to measure on.
@@ -46,21 +47,52 @@ pub fn bootstrap(sample: Sample<'_>, measure: Measure, resamples: usize, seed: u
     measure(sample.probability, sample.label).into_iter().enumerate().map(estimate).collect()
 }
 
-/// The expected calibration error that a perfectly calibrated forecaster with these very probabilities
-/// stays below in 95 of 100 sets of outcomes. Measured error below this says nothing against a model.
+/// The expected calibration error that a perfectly calibrated forecaster with these very probabilities stays
+/// below in 95 of 100 sets of outcomes. Measured error below this says nothing against a model.
+///
+/// Rows draw their outcomes independently; but where every entity has one outcome in all its rows, as a deal looked
+/// at several times has, an entity's rows draw theirs together.
 #[must_use]
-pub fn perfect_ece(probability: &[f64], bins: usize, draws: usize, seed: u64) -> f64 {
+pub fn perfect_ece(sample: Sample<'_>, bins: usize, draws: usize, seed: u64) -> f64 {
+    let shared = shared_outcomes(sample);
+    let order = ascending(sample.probability);
     let mut values: Vec<f64> = (0..draws.max(1))
         .into_par_iter()
         .map(|draw| {
             let mut rng = stream(seed ^ 0x5eed_0ece, draw as u64);
-            let outcome = |p: &f64| f64::from(u8::from(rng.random::<f64>() < *p));
-            let label: Vec<f64> = probability.iter().map(outcome).collect();
-            ece(probability, &label, bins)
+            let label: Vec<f64> = match &shared {
+                None => sample.probability.iter().map(|p| happens(rng.random(), *p)).collect(),
+                Some((unit, units)) => {
+                    let fates: Vec<f64> = (0..*units).map(|_| rng.random()).collect();
+                    let fate = |(p, unit): (&f64, &usize)| happens(fates[*unit], *p);
+                    sample.probability.iter().zip(unit).map(fate).collect()
+                }
+            };
+            ece_in(&order, sample.probability, &label, bins)
         })
         .collect();
     values.sort_by(f64::total_cmp);
     quantile(&values, 0.95)
+}
+
+fn happens(fate: f64, probability: f64) -> f64 {
+    f64::from(u8::from(fate < probability))
+}
+
+/// The entity of each row, counted from 0, and their number, when entities repeat and each has one outcome.
+fn shared_outcomes(sample: Sample<'_>) -> Option<(Vec<usize>, usize)> {
+    let groups = sample.group?;
+    let mut index: rustc_hash::FxHashMap<u32, (usize, f64)> = rustc_hash::FxHashMap::default();
+    let mut unit = Vec::with_capacity(groups.len());
+    for (group, label) in groups.iter().zip(sample.label) {
+        let next = index.len();
+        let (at, outcome) = *index.entry(*group).or_insert((next, *label));
+        if outcome != *label {
+            return None;
+        }
+        unit.push(at);
+    }
+    (index.len() < groups.len()).then_some((unit, index.len()))
 }
 
 /// A generator of its own for each draw, so that the order in which threads work does not matter.
@@ -106,6 +138,17 @@ fn resample(
     (p, y)
 }
 
+/// The mean of row-by-row gains when it is more than chance gives once in twenty times, else none.
+#[must_use]
+pub(crate) fn clear_gain(gains: &[f64]) -> Option<f64> {
+    /// The 95 % point of the normal distribution.
+    const CLEARLY: f64 = 1.645;
+    let count = gains.len().max(2) as f64;
+    let mean = gains.iter().sum::<f64>() / count;
+    let variance = gains.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / (count - 1.0);
+    (mean > CLEARLY * (variance / count).sqrt()).then_some(mean)
+}
+
 /// Linear interpolation between order statistics of ascending values.
 pub(crate) fn quantile(sorted: &[f64], q: f64) -> f64 {
     let at = q * (sorted.len().saturating_sub(1)) as f64;
@@ -120,6 +163,14 @@ mod tests {
 
     fn briers(p: &[f64], y: &[f64]) -> Vec<f64> {
         vec![brier(p, y)]
+    }
+
+    #[test]
+    fn a_gain_is_clear_when_it_is_more_than_chance() {
+        let gains = |mean: f64| (0..400).map(|i| mean + f64::from(i % 2) - 0.5).collect::<Vec<_>>();
+        assert_eq!(clear_gain(&gains(0.03)), None);
+        assert!((clear_gain(&gains(0.06)).unwrap() - 0.06).abs() < 1e-12);
+        assert_eq!((clear_gain(&[]), clear_gain(&gains(-1.0))), (None, None));
     }
 
     #[test]
@@ -148,9 +199,27 @@ mod tests {
         assert!((grouped.high - grouped.low) > 0.8 * (once.high - once.low));
     }
 
+    fn alone(probability: &[f64]) -> Sample<'_> {
+        Sample { probability, label: probability, group: None }
+    }
+
     #[test]
     fn perfection_measures_more_error_on_fewer_rows() {
         let p: Vec<f64> = (0..2000).map(|i| f64::from(i) / 2000.0).collect();
-        assert!(perfect_ece(&p, 15, 100, 3) < perfect_ece(&p[..200], 15, 100, 3));
+        assert!(perfect_ece(alone(&p), 15, 100, 3) < perfect_ece(alone(&p[..200]), 15, 100, 3));
+    }
+
+    #[test]
+    fn rows_that_share_an_outcome_measure_like_fewer_rows() {
+        let p: Vec<f64> = (0..2000).map(|i| f64::from(i % 400) / 400.0).collect();
+        let label: Vec<f64> = (0..2000).map(|i| f64::from(i % 400 % 2)).collect();
+        let group: Vec<u32> = (0..2000).map(|i| i % 400).collect();
+        let of =
+            |label: &[f64]| perfect_ece(Sample { probability: &p, label, group: Some(&group) }, 15, 200, 3);
+        let once = perfect_ece(alone(&p[..400]), 15, 200, 3);
+        assert!((of(&label) - once).abs() < 0.01, "{} {once}", of(&label));
+        // Entities whose rows differ do not share one outcome.
+        let mixed: Vec<f64> = (0..2000).map(|i| f64::from(u8::from(i < 400))).collect();
+        assert!(of(&mixed) < 0.7 * once);
     }
 }

@@ -12,6 +12,8 @@ use crate::metric::confidence::{Sample, bootstrap, perfect_ece};
 
 /// Bins of equal count in which calibration is measured.
 const CALIBRATION_BINS: usize = 15;
+/// Fewest sets of outcomes from which is told what perfection would measure.
+const PERFECTIONS: usize = 400;
 /// Bins of equal count in the calibration plot and the lift table.
 const PLOT_BINS: usize = 10;
 
@@ -102,7 +104,7 @@ pub fn evaluate(scored: Scored<'_>, resamples: usize, seed: u64) -> Evaluation {
     let estimates = bootstrap(sample, measure, resamples, seed);
     let mut metrics: IndexMap<String, Estimate> =
         METRICS.iter().zip(estimates).map(|(name, estimate)| ((*name).to_owned(), estimate)).collect();
-    let floor = perfect_ece(probability, CALIBRATION_BINS, resamples, seed);
+    let floor = perfect_ece(sample, CALIBRATION_BINS, resamples.max(PERFECTIONS), seed);
     metrics.insert("ece_of_perfection_95".to_owned(), Estimate { value: floor, low: floor, high: floor });
     let curves = Curves {
         calibration: calibration_bins(probability, label, PLOT_BINS),

@@ -8,9 +8,9 @@ mod evaluation;
 mod parity;
 mod ranking;
 
-pub(crate) use calibration::wilson;
-pub(crate) use classification::log_loss_of_raw;
-pub(crate) use confidence::quantile;
+pub(crate) use classification::{log_loss_of_raw, loss_of_raw};
+pub(crate) use confidence::{clear_gain, quantile};
+pub(crate) use scorehouse_models::certainty::wilson;
 
 pub use calibration::{CalibrationBin, CalibrationFit, calibration_bins, calibration_fit, ece};
 pub use classification::{LiftBin, RocPoint, auc, brier, lift_bins, log_loss, roc_points};

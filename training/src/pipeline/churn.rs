@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use scorehouse_features::definition::{ChurnDefinition, ChurnSpec};
 use scorehouse_features::ids::{EntityKey, EntityName};
-use scorehouse_features::time::Timestamp;
+use scorehouse_features::time::{Span, Timestamp};
 
 use crate::error::TrainingError;
 use crate::pipeline::events::{Event, Events, read_events};
@@ -39,7 +39,8 @@ pub fn train(request: &TrainRequest<'_>, spec: &ChurnSpec) -> Result<Trained, Tr
         }
         ChurnDefinition::Contractual { .. } => format!("contract ends within {}", spec.horizon),
     };
-    Looks { looks, fit: &spec.fit, pipeline: "churn", outcome, whole_entities: false }.learn(request)
+    let (fit, settles) = (&spec.fit, Span(0));
+    Looks { looks, fit, pipeline: "churn", outcome, whole_entities: false, settles }.learn(request)
 }
 
 /// What a customer did.

@@ -1,6 +1,7 @@
 //! From declared models to trained ones: what a row is, what its outcome is, and how it is learnt.
 
 pub mod churn;
+mod contender;
 mod events;
 pub mod interactions;
 mod probability;

@@ -1,32 +1,42 @@
 //! The part that every probability pipeline shares: from a dataset to a trained model.
 
-use scorehouse_features::definition::Candidate;
+use scorehouse_features::definition::{Candidate, Prior};
 use scorehouse_features::value::Value;
-use scorehouse_models::{Artifact, Calibration, Encoder, Scale, Signature};
+use scorehouse_models::{Artifact, Encoder, Scale, Signature, Support};
 use serde_json::json;
 
-use crate::calibrate::calibrate;
+use crate::calibrate::{Calibrated, Outcomes, calibrate, support};
 use crate::dataset::{ColumnNote, Dataset};
 use crate::error::TrainingError;
-use crate::fit::{Contest, Design, Entry, Fitted, Folds, Settings, assemble, blend, mixed};
+use crate::fit::{Contest, Cut, Fitted, Folds, Learner, Settings, assemble};
 use crate::gate::{Champion, Check, Gate};
 use crate::leak::find_leaks;
-use crate::metric::{Evaluation, Scored, evaluate};
+use crate::metric::{Estimate, Evaluation, Scored, evaluate};
+use crate::pipeline::contender::Contender;
 use crate::pipeline::trust::Held;
 use crate::progress::Progress;
 use crate::report::{ReportInput, html, input_weights};
-use crate::split::{Split, folds_of, hold_out};
+use crate::split::{Split, hold_out};
 use crate::trained::{CandidateResult, Trained, TrainingWindow};
 
 /// Rows of the rarer kind below which everybody gets the rate of the outcome.
 const PRIOR_BELOW: usize = 10;
 /// Rows of the rarer kind below which only the linear model is tried.
 const LINEAR_BELOW: usize = 50;
+/// Rows of the rarer kind below which the rate of the outcome for everybody is a candidate too.
+const PRIOR_COMPETES: usize = 200;
+/// Rows up to which the last calibration rests on a cross-validation of its own over all rows.
+const CALIBRATED_APART: usize = 20_000;
 /// Bootstrap draws behind an interval, and rows measured above which there are fewer.
 const RESAMPLES: usize = 200;
 const RESAMPLED_ROWS: usize = 20_000;
+/// Slopes of the calibration line that are as good as 1, whatever their interval.
+const SLOPE: [f64; 2] = [0.95, 1.05];
 /// Rows kept as golden samples.
 const GOLDEN: usize = 5;
+
+/// The name of the loss by which candidates are compared, among the metrics.
+const CROSS_VALIDATED: &str = "cross_validated_log_loss";
 
 /// What is to be learnt.
 pub(crate) struct Task<'a> {
@@ -42,6 +52,8 @@ pub(crate) struct Task<'a> {
     pub signature: Signature,
     pub candidates: Vec<Candidate>,
     pub holdout: f64,
+    /// What is taken for true before there are outcomes.
+    pub prior: Prior,
     /// True when an entity with a row in the holdout is not learnt from.
     pub whole_groups: bool,
     /// Kept in the artifact.
@@ -52,13 +64,16 @@ pub(crate) struct Task<'a> {
     pub progress: &'a dyn Progress,
 }
 
-/// A candidate or average, scored on rows that it did not see.
-struct Contender {
-    name: String,
-    members: Vec<(f64, Settings)>,
-    /// Log-odds of the training rows, then those held out.
-    out_of_fold: Vec<f64>,
-    held_out: Vec<f64>,
+/// What came of a task.
+struct Learnt {
+    artifact: Artifact,
+    calibrated: Calibrated,
+    contenders: Vec<Contender>,
+    /// How each contender did on the holdout.
+    judged: Vec<Evaluation>,
+    /// The chosen one's probabilities there.
+    held: Held,
+    chosen: usize,
 }
 
 impl Task<'_> {
@@ -67,42 +82,59 @@ impl Task<'_> {
         let split = hold_out(&self.data, self.holdout, self.whole_groups, self.seed);
         let folds = self.folds(split.train.clone());
         let contenders = self.contest(&split, &folds)?;
-        self.progress.stage("comparing candidates", contenders.len() as u64);
-        let judged: Vec<Evaluation> = contenders
+        let asked = folds.asked();
+        let maps: Vec<Calibrated> =
+            contenders.iter().map(|contender| self.map(contender, &asked, &contender.out_of_fold)).collect();
+        let chosen = least(&maps);
+        self.progress.stage("measuring candidates", contenders.len() as u64);
+        let mut held: Vec<Held> = contenders
             .iter()
-            .map(|contender| {
-                self.progress.advance(1);
-                self.judge(contender, &split)
-            })
+            .zip(&maps)
+            .map(|(contender, map)| self.held(contender, map, &asked, &split))
             .collect();
-        let chosen = best_of(&judged);
-        let calibration = self.final_calibration(&contenders[chosen], &split);
+        let judge = |(held, map): (&Held, &Calibrated)| {
+            self.progress.advance(1);
+            self.judge(held, map)
+        };
+        let judged: Vec<Evaluation> = held.iter().zip(&maps).map(judge).collect();
+        let held = held.swap_remove(chosen);
+        let (calibrated, support) = self.final_calibration(&contenders[chosen], &asked, &folds, &split)?;
         self.progress.stage("learning from all rows", contenders[chosen].members.len() as u64);
         let members = self.refit(&contenders[chosen])?;
-        let artifact = self.artifact(&members, calibration)?;
-        self.finish(artifact, contenders, judged, chosen, &split)
+        let artifact = self.artifact(&members, &calibrated, support)?;
+        self.finish(Learnt { artifact, calibrated, contenders, judged, held, chosen }, &split)
+    }
+
+    fn learner(&self) -> Learner<'_> {
+        Learner { data: &self.data, notes: &self.notes, prior: self.prior, seed: self.seed }
     }
 
     fn folds(&self, rows: Vec<u32>) -> Folds {
-        let count = match rows.len() {
+        let parts = match rows.len() {
             ..5_000 => 5,
             5_000..20_000 => 4,
             _ => 3,
         };
-        let count = count.min(rows.len().max(2));
-        let fold = folds_of(&self.data, &rows, count, self.seed ^ 0xf01d);
-        Folds { rows, fold, count }
+        Folds::new(&self.data, rows, Cut { parts, whole_groups: self.whole_groups, seed: self.seed ^ 0xf01d })
+    }
+
+    fn rarer(&self, rows: &[u32]) -> usize {
+        let with = rows.iter().filter(|row| self.data.label[**row as usize] > 0.5).count();
+        with.min(rows.len() - with)
     }
 
     fn tried(&self, rows: &[u32]) -> Vec<Candidate> {
-        let with = rows.iter().filter(|row| self.data.label[**row as usize] > 0.5).count();
-        let rarer = with.min(rows.len() - with);
+        let rarer = self.rarer(rows);
         if rarer < PRIOR_BELOW || self.data.columns.is_empty() {
             self.progress.message(&format!(
-                "only {rarer} of {} rows are of the rarer kind: everybody gets the rate of the outcome",
+                "only {rarer} of {} rows are of the rarer kind: everybody gets their rate, drawn towards the prior",
                 rows.len()
             ));
             return Vec::new();
+        }
+        if !self.data.monotone.is_empty() {
+            self.progress.message("only boosted trees can promise a direction: no other candidate is tried");
+            return vec![Candidate::Boosting];
         }
         if rarer < LINEAR_BELOW {
             self.progress.message("few outcomes: only a strongly penalised linear model is tried");
@@ -112,77 +144,107 @@ impl Task<'_> {
     }
 
     fn contest(&self, split: &Split, folds: &Folds) -> Result<Vec<Contender>, TrainingError> {
-        let design = Design { data: &self.data, notes: &self.notes, rows: &split.train };
         let contest =
-            Contest { design, folds, held_out: &split.holdout, seed: self.seed, progress: self.progress };
-        let tried = self.tried(&split.train);
-        if tried.is_empty() {
-            return Ok(vec![Contender::alone(contest.enter_prior()?)]);
+            Contest { learner: self.learner(), folds, held_out: &split.holdout, progress: self.progress };
+        let mut contenders = Vec::new();
+        if self.rarer(&split.train) < PRIOR_COMPETES {
+            contenders.push(Contender::alone(contest.enter_with(Settings::Prior)?));
         }
-        let entries: Result<Vec<Entry>, _> =
-            tried.iter().map(|candidate| contest.enter(*candidate)).collect();
+        let entries: Result<Vec<Contender>, TrainingError> = self
+            .tried(&split.train)
+            .into_iter()
+            .map(|candidate| Ok(Contender::alone(contest.enter(candidate)?)))
+            .collect();
         let entries = entries?;
-        let average = self.average(&entries, split);
-        Ok(entries.into_iter().map(Contender::alone).chain(average).collect())
-    }
-
-    fn average(&self, entries: &[Entry], split: &Split) -> Option<Contender> {
-        let raw: Vec<&[f64]> = entries.iter().map(|entry| entry.out_of_fold.as_slice()).collect();
-        let held: Vec<&[f64]> = entries.iter().map(|entry| entry.held_out.as_slice()).collect();
-        let shares = blend(&raw, &self.labels(&split.train))?;
-        let members = entries.iter().zip(&shares).filter(|(_, share)| **share > 0.0);
-        Some(Contender {
-            name: "average".to_owned(),
-            members: members.map(|(entry, share)| (*share, entry.settings.clone())).collect(),
-            out_of_fold: mixed(&raw, &shares),
-            held_out: mixed(&held, &shares),
-        })
+        let average = Contender::average(&entries, &self.labels(&folds.asked()));
+        if contenders.is_empty() && entries.is_empty() {
+            contenders.push(Contender::alone(contest.enter_with(Settings::Prior)?));
+        }
+        Ok(contenders.into_iter().chain(entries).chain(average).collect())
     }
 
     fn labels(&self, rows: &[u32]) -> Vec<f64> {
         rows.iter().map(|row| self.data.label[*row as usize]).collect()
     }
 
-    /// A contender on the holdout; without one, on the rows it was cross-validated on.
-    fn held(&self, contender: &Contender, split: &Split) -> Held {
-        let map = contender.map(&self.labels(&split.train));
-        let (raw, rows) = if split.holdout.is_empty() {
-            (&contender.out_of_fold, &split.train)
-        } else {
-            (&contender.held_out, &split.holdout)
-        };
-        let probability = raw.iter().map(|raw| map.apply(*raw, Scale::LogOdds).get()).collect();
-        Held { rows: rows.clone(), probability }
+    fn groups(&self, rows: &[u32]) -> Option<Vec<u32>> {
+        let group = self.data.group.as_ref()?;
+        Some(rows.iter().map(|row| group[*row as usize]).collect())
     }
 
-    fn judge(&self, contender: &Contender, split: &Split) -> Evaluation {
-        let Held { rows, probability } = &self.held(contender, split);
-        let group: Option<Vec<u32>> =
-            self.data.group.as_ref().map(|group| rows.iter().map(|row| group[*row as usize]).collect());
-        let label = self.labels(rows);
+    /// The map for scores of rows that the contender did not learn from.
+    fn map(&self, contender: &Contender, rows: &[u32], raw: &[f64]) -> Calibrated {
+        let (label, group) = (self.labels(rows), self.groups(rows));
+        let as_of: Vec<_> = rows.iter().map(|row| self.data.as_of[*row as usize]).collect();
+        let as_of = self.data.known_at.as_ref().map(|_| as_of.as_slice());
+        let outcomes = Outcomes { raw, label: &label, group: group.as_deref(), as_of };
+        if contender.is_prior() {
+            return Calibrated::of_rates(outcomes);
+        }
+        calibrate(outcomes, self.prior)
+    }
+
+    /// A contender on the holdout; without one, on the rows it was cross-validated on.
+    fn held(&self, contender: &Contender, map: &Calibrated, asked: &[u32], split: &Split) -> Held {
+        let (raw, rows) = match split.holdout.as_slice() {
+            [] => (&contender.out_of_fold, asked),
+            holdout => (&contender.held_out, holdout),
+        };
+        let probability = raw.iter().map(|raw| map.map.apply(*raw, Scale::LogOdds).get()).collect();
+        Held { rows: rows.to_vec(), probability }
+    }
+
+    fn judge(&self, held: &Held, map: &Calibrated) -> Evaluation {
+        let Held { rows, probability } = held;
+        let (label, group) = (self.labels(rows), self.groups(rows));
         let scored = Scored { probability, label: &label, group: group.as_deref() };
         let resamples = (RESAMPLES * RESAMPLED_ROWS / rows.len().max(RESAMPLED_ROWS)).max(50);
-        evaluate(scored, resamples, self.seed)
+        let mut evaluation = evaluate(scored, resamples, self.seed);
+        let loss = Estimate { value: map.loss, low: map.loss, high: map.loss };
+        evaluation.metrics.insert(CROSS_VALIDATED.to_owned(), loss);
+        evaluation
     }
 
-    /// Every row scored by a model that did not see it speaks for the map of the final model.
-    fn final_calibration(&self, contender: &Contender, split: &Split) -> Calibration {
-        if contender.is_prior() {
-            return Calibration::Identity;
+    /// The map of the final model and what supports its scores: every row scored by a model that did not see it
+    /// speaks. With time these are the later blocks and the holdout, each asked of what was known before it. Without,
+    /// and with few rows, all of them are asked once more of models that learnt from nearly as many as the final one.
+    fn final_calibration(
+        &self,
+        contender: &Contender,
+        asked: &[u32],
+        folds: &Folds,
+        split: &Split,
+    ) -> Result<(Calibrated, f64), TrainingError> {
+        let all: Vec<u32> = (0..self.data.rows as u32).collect();
+        let apart = !folds.forward && !split.holdout.is_empty() && all.len() <= CALIBRATED_APART;
+        let (rows, raw) = if apart {
+            self.progress.stage("calibrating", contender.members.len() as u64);
+            let folds = self.folds(all);
+            (folds.asked(), self.cross_validate(contender, &folds)?)
+        } else {
+            let raw = [contender.out_of_fold.as_slice(), &contender.held_out].concat();
+            ([asked, &split.holdout].concat(), raw)
+        };
+        let (label, group) = (self.labels(&rows), self.groups(&rows));
+        let outcomes = Outcomes { raw: &raw, label: &label, group: group.as_deref(), as_of: None };
+        Ok((self.map(contender, &rows, &raw), support(outcomes, self.prior)))
+    }
+
+    fn cross_validate(&self, contender: &Contender, folds: &Folds) -> Result<Vec<f64>, TrainingError> {
+        let contest = Contest { learner: self.learner(), folds, held_out: &[], progress: self.progress };
+        let mut sum = vec![0.0; folds.asked().len()];
+        for (share, settings) in &contender.members {
+            let entry = contest.enter_with(settings.clone())?;
+            sum.iter_mut().zip(entry.out_of_fold).for_each(|(sum, raw)| *sum += share * raw);
+            self.progress.advance(1);
         }
-        let raw = [contender.out_of_fold.as_slice(), &contender.held_out].concat();
-        let label = [self.labels(&split.train), self.labels(&split.holdout)].concat();
-        calibrate(&raw, &label)
+        Ok(sum)
     }
 
     fn refit(&self, contender: &Contender) -> Result<Vec<(f64, Fitted)>, TrainingError> {
         let rows: Vec<u32> = (0..self.data.rows as u32).collect();
-        let folds = self.folds(rows.clone());
-        let design = Design { data: &self.data, notes: &self.notes, rows: &rows };
-        let contest =
-            Contest { design, folds: &folds, held_out: &[], seed: self.seed, progress: self.progress };
         let fit = |(share, settings): &(f64, Settings)| {
-            let fitted = contest.refit(settings)?;
+            let fitted = self.learner().fit(settings, &rows)?;
             self.progress.advance(1);
             Ok((*share, fitted))
         };
@@ -192,12 +254,14 @@ impl Task<'_> {
     fn artifact(
         &self,
         members: &[(f64, Fitted)],
-        calibration: Calibration,
+        calibrated: &Calibrated,
+        support: f64,
     ) -> Result<Artifact, TrainingError> {
         let broken = |error: scorehouse_models::ModelError| TrainingError::Artifact(error.to_string());
         let assembled = assemble(members).map_err(broken)?;
         let encoder = Encoder::new(assembled.columns, &self.signature).map_err(broken)?;
-        let artifact = Artifact::new(self.signature.clone(), encoder, assembled.predictor, calibration);
+        let map = calibrated.map.clone();
+        let artifact = Artifact::new(self.signature.clone(), encoder, assembled.predictor, map);
         let golden: Vec<_> = (0..GOLDEN.min(self.data.rows))
             .map(|sample| {
                 let row = sample * self.data.rows / GOLDEN.min(self.data.rows);
@@ -205,27 +269,30 @@ impl Task<'_> {
                 (values, self.data.as_of[row])
             })
             .collect();
-        let artifact = artifact.map_err(broken)?.with_golden(&golden).map_err(broken)?;
+        let artifact = artifact
+            .map_err(broken)?
+            .with_support(Support::new(support).map_err(broken)?)
+            .with_golden(&golden)
+            .map_err(broken)?;
         Ok(artifact.with_details(self.details.clone()))
     }
 
-    fn finish(
-        self,
-        artifact: Artifact,
-        contenders: Vec<Contender>,
-        judged: Vec<Evaluation>,
-        chosen: usize,
-        split: &Split,
-    ) -> Result<Trained, TrainingError> {
+    fn finish(self, learnt: Learnt, split: &Split) -> Result<Trained, TrainingError> {
+        let Learnt { artifact, calibrated, contenders, judged, held, chosen } = learnt;
         self.progress.stage("writing the report", 0);
         let weights = input_weights(&artifact, &self.data)?;
-        let held = self.held(&contenders[chosen], split);
         let leaks = find_leaks(&self.data, &self.notes);
         self.warn(&leaks);
         let trust = self.trust(&held, &leaks, split, contenders[chosen].is_prior());
         let gate = self.gate(&contenders, &judged, chosen, split).with(trust.checks, Some(trust.comparison));
         let metrics = Evaluation { drift: trust.drift.clone(), ..judged[chosen].clone() };
-        let params = json!({ "chosen": contenders[chosen].name, "settings": contenders[chosen].settings() });
+        let params = json!({
+            "chosen": contenders[chosen].name,
+            "settings": contenders[chosen].settings(),
+            "prior": self.prior,
+            "calibration": { "kind": calibrated.kind, "half_life_days": calibrated.half_life },
+            "support": artifact.support,
+        });
         let candidates: Vec<CandidateResult> = contenders
             .iter()
             .zip(judged)
@@ -288,7 +355,7 @@ impl Task<'_> {
         } else {
             format!("{} rows held out", metrics.rows)
         };
-        let loss = |at: usize| judged[at].value("log_loss").unwrap_or(f64::NAN);
+        let loss = |at: usize| judged[at].value(CROSS_VALIDATED).unwrap_or(f64::NAN);
         let others: Vec<String> = (0..contenders.len())
             .filter(|at| *at != chosen)
             .map(|at| format!("{} {:.4}", contenders[at].name, loss(at)))
@@ -296,7 +363,11 @@ impl Task<'_> {
         let name = &contenders[chosen].name;
         let why = match others.is_empty() {
             true => format!("{name} was the only one that the data allowed"),
-            false => format!("{name} lost least on {on}: {:.4} nats; {}", loss(chosen), others.join(", ")),
+            false => format!(
+                "{name} lost least in cross-validation: {:.4} nats; {}. It is measured on {on}",
+                loss(chosen),
+                others.join(", ")
+            ),
         };
         Gate::new(name.clone(), why, checks(metrics))
     }
@@ -314,6 +385,17 @@ fn checks(metrics: &Evaluation) -> Vec<Check> {
             ),
         });
     }
+    if let Some(slope) = metrics.metrics.get("calibration_slope").filter(|slope| slope.value.is_finite()) {
+        checks.push(Check {
+            name: "neither too sure nor too timid".to_owned(),
+            passed: (SLOPE[0]..=SLOPE[1]).contains(&slope.value) || (slope.low <= 1.0 && slope.high >= 1.0),
+            decisive: false,
+            detail: format!(
+                "calibration slope {:.3} [{:.3}, {:.3}]; 1 is right",
+                slope.value, slope.low, slope.high
+            ),
+        });
+    }
     let positives = metrics.positives.unwrap_or(0);
     checks.push(Check {
         name: "enough outcomes to judge".to_owned(),
@@ -324,38 +406,8 @@ fn checks(metrics: &Evaluation) -> Vec<Check> {
     checks
 }
 
-/// The contender with the least loss; the first of equals.
-fn best_of(judged: &[Evaluation]) -> usize {
-    let loss =
-        |at: usize| judged[at].value("log_loss").filter(|loss| loss.is_finite()).unwrap_or(f64::INFINITY);
-    (0..judged.len()).reduce(|best, at| if loss(at) < loss(best) { at } else { best }).unwrap_or(0)
-}
-
-impl Contender {
-    fn alone(entry: Entry) -> Self {
-        Self {
-            name: entry.settings.name().to_owned(),
-            members: vec![(1.0, entry.settings)],
-            out_of_fold: entry.out_of_fold,
-            held_out: entry.held_out,
-        }
-    }
-
-    fn is_prior(&self) -> bool {
-        self.members.iter().all(|(_, settings)| *settings == Settings::Prior)
-    }
-
-    fn map(&self, label: &[f64]) -> Calibration {
-        if self.is_prior() { Calibration::Identity } else { calibrate(&self.out_of_fold, label) }
-    }
-
-    fn settings(&self) -> serde_json::Value {
-        match &self.members[..] {
-            [(_, settings)] => settings.to_json(),
-            members => {
-                let one = |(share, settings): &(f64, Settings)| json!({ "share": share, "name": settings.name(), "settings": settings.to_json() });
-                members.iter().map(one).collect()
-            }
-        }
-    }
+/// The contender that loses least in cross-validation; the first of equals.
+fn least(maps: &[Calibrated]) -> usize {
+    let loss = |at: usize| if maps[at].loss.is_finite() { maps[at].loss } else { f64::INFINITY };
+    (0..maps.len()).reduce(|best, at| if loss(at) < loss(best) { at } else { best }).unwrap_or(0)
 }

@@ -2,11 +2,11 @@
 
 use scorehouse_features::definition::{FeatureSet, FitSpec};
 use scorehouse_features::ids::EntityKey;
-use scorehouse_features::time::Timestamp;
+use scorehouse_features::time::{Span, Timestamp};
 use scorehouse_models::Signature;
 use serde_json::json;
 
-use crate::dataset::{Column, Dataset, Treatment, from_record_batch, screen};
+use crate::dataset::{Column, Dataset, Treatment, directions, from_record_batch, screen};
 use crate::error::TrainingError;
 use crate::history::Snapshots;
 use crate::pipeline::probability::Task;
@@ -38,6 +38,8 @@ pub(super) struct Looks<'a> {
     pub outcome: String,
     /// True when an entity looked at in the holdout is not learnt from.
     pub whole_entities: bool,
+    /// How long it takes until the outcomes of nearly all looks are known; zero when that does not depend on them.
+    pub settles: Span,
 }
 
 /// The feature set that a model reads.
@@ -70,7 +72,8 @@ impl Looks<'_> {
         };
         let columns = read_features(request, set, &snapshots)?;
         request.progress.advance(self.looks.len() as u64);
-        let data = self.dataset(columns);
+        let monotone = directions(&columns, &self.fit.monotone)?;
+        let data = Dataset { monotone, ..self.dataset(columns) };
         let notes = screen(&data.columns, data.rows);
         for note in notes.iter().filter(|note| note.treatment == Treatment::SetAside) {
             request.progress.message(&format!("feature {} is set aside: {}", note.column, note.note));
@@ -85,6 +88,7 @@ impl Looks<'_> {
             signature: Signature::of_feature_set(set),
             candidates: self.fit.candidates.clone(),
             holdout: self.fit.holdout,
+            prior: self.fit.prior,
             whole_groups: self.whole_entities,
             details,
             seed: request.seed,
@@ -115,7 +119,9 @@ impl Looks<'_> {
             label: self.looks.iter().map(|look| f64::from(u8::from(look.outcome))).collect(),
             as_of: self.looks.iter().map(|look| look.as_of).collect(),
             known_at: Some(self.looks.iter().map(|look| look.known_at).collect()),
+            settles: self.settles,
             group: Some(group.collect()),
+            monotone: Vec::new(),
         }
     }
 }

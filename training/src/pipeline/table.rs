@@ -9,8 +9,8 @@ use scorehouse_models::signature::{InputField, Output, Signature};
 use serde_json::json;
 
 use crate::dataset::{
-    Column, ColumnData, ColumnNote, Dataset, LabelRule, Layout, RawTable, TableLayout, Treatment, read_label,
-    read_table, screen,
+    Column, ColumnData, ColumnNote, Dataset, LabelRule, Layout, RawTable, TableLayout, Treatment, directions,
+    read_label, read_table, screen,
 };
 use crate::error::TrainingError;
 use crate::pipeline::probability::Task;
@@ -113,7 +113,16 @@ fn dataset(
     let group = special.group.map(|at| groups(table, at, &keep));
     let label = keep.iter().filter_map(|row| label[*row]).collect();
     let as_of_rows = known_at.clone().unwrap_or_else(|| vec![as_of; keep.len()]);
-    (Dataset { rows: keep.len(), columns, label, as_of: as_of_rows, known_at, group }, as_of)
+    let data = Dataset {
+        rows: keep.len(),
+        columns,
+        label,
+        as_of: as_of_rows,
+        known_at,
+        group,
+        ..Dataset::default()
+    };
+    (data, as_of)
 }
 
 /// The column's values in `rows`.
@@ -196,6 +205,12 @@ fn task<'a>(
             request.progress.message(&format!("column {} is set aside: {}", note.column, note.note));
         }
     }
+    if let Some(value) = rule.only() {
+        request.progress.message(&format!(
+            "label {} is {value:?} on every one of {} rows: everybody gets the prior, drawn towards it",
+            spec.label, data.rows
+        ));
+    }
     if rule.unlabelled > 0 {
         request.progress.message(&format!("{} rows without a label are left out", rule.unlabelled));
     }
@@ -220,6 +235,7 @@ fn task<'a>(
         "label": rule,
         "seed": request.seed,
     });
+    data.monotone = directions(&data.columns, &spec.monotone)?;
     Ok(Task {
         title: request.model.to_string(),
         outcome: format!("{} = {positive}", spec.label),
@@ -229,6 +245,7 @@ fn task<'a>(
         signature,
         candidates: spec.candidates.clone(),
         holdout: spec.holdout,
+        prior: spec.prior,
         whole_groups: true,
         details,
         seed: request.seed,

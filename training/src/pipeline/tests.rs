@@ -12,7 +12,7 @@ use rand_chacha::ChaCha8Rng;
 use scorehouse_features::definition::{FeatureSet, Project};
 use scorehouse_features::ids::{ColumnName, ModelName, SourceName};
 use scorehouse_features::time::{DAY, Timestamp};
-use scorehouse_features::value::Value;
+use scorehouse_features::value::{Missing, Value};
 use scorehouse_models::{Artifact, ScoringModel, Scratch};
 
 use crate::history::{ARRIVAL, AVAILABLE_TIME, EVENT_TIME, History, NoHistory, Snapshots};
@@ -395,7 +395,7 @@ fn a_dirty_table_is_learnt_from_and_a_second_one_scored() {
     assert_eq!((scored.rows, scored.absent), (2, vec!["since".to_owned(), "spend".to_owned()]));
     let scores = std::fs::read_to_string(&output).unwrap();
     let lines: Vec<&str> = scores.lines().collect();
-    assert_eq!(lines[0], "customer,probability");
+    assert_eq!(lines[0], "customer,probability,low,high");
     let p = |line: &str| line.split(',').nth(1).unwrap().parse::<f64>().unwrap();
     assert!(lines[1].starts_with("A,") && p(lines[1]) > 0.6 && p(lines[2]) < 0.3, "{scores}");
 }
@@ -410,7 +410,7 @@ fn a_table_model_is_the_same_with_one_and_two_threads() {
 
 #[test]
 fn small_tables_train_and_score_whatever_their_size() {
-    for rows in [0, 12, 40, 100, 200] {
+    for rows in [0, 1, 2, 5, 12, 40, 100, 200] {
         let folder = tempfile::tempdir().unwrap();
         let train = folder.path().join("train.csv");
         std::fs::write(&train, dirty_table(rows, 4)).unwrap();
@@ -421,13 +421,56 @@ fn small_tables_train_and_score_whatever_their_size() {
 }
 
 #[test]
-fn a_label_of_one_kind_is_refused_clearly() {
+fn a_label_of_one_kind_gives_everybody_the_prior_drawn_towards_it() {
     let folder = tempfile::tempdir().unwrap();
     let table = dirty_table(50, 1).replace(",Yes,", ",No,");
     std::fs::write(folder.path().join("train.csv"), table).unwrap();
-    let refused = train_table(folder.path(), TABLE, 1).unwrap_err();
-    let expected = "label \"left\" is \"No\" on every one of 50 rows; a model needs rows of both kinds";
-    assert_eq!(refused.to_string(), expected);
+    for (prior, expected) in [("", 1.0 / 52.0), ("prior = { rate = 0.4, rows = 50 }\n", 20.0 / 100.0)] {
+        let trained = train_table(folder.path(), &format!("{TABLE}{prior}"), 1).unwrap();
+        assert_eq!(trained.gate.chosen, "prior");
+        let output = folder.path().join("scores.csv");
+        score_table(&trained.artifact, &folder.path().join("train.csv"), &output).unwrap();
+        let line = std::fs::read_to_string(&output).unwrap();
+        let cells: Vec<f64> =
+            line.lines().nth(1).unwrap().split(',').skip(1).map(|cell| cell.parse().unwrap()).collect();
+        assert!((cells[0] - expected).abs() < 1e-9, "{cells:?}");
+        assert!(cells[1] < cells[0] && cells[0] < cells[2], "{cells:?}");
+    }
+}
+
+#[test]
+fn without_any_outcome_the_score_is_the_stated_prior_and_hardly_sure() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("train.csv"), dirty_table(0, 1)).unwrap();
+    let trained = train_table(folder.path(), &format!("{TABLE}prior = 0.2\n"), 1).unwrap();
+    let model = ScoringModel::load(&trained.artifact).unwrap();
+    let score = model.score(&[], Timestamp(0), 0, &mut Scratch::default()).unwrap();
+    let interval = score.interval.unwrap();
+    assert!((score.output - 0.2).abs() < 1e-12);
+    assert!(interval.low < 0.07 && interval.high > 0.5, "{interval:?}");
+}
+
+#[test]
+fn a_declared_direction_is_kept_and_an_unknown_one_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("train.csv"), dirty_table(1500, 1)).unwrap();
+    let trained =
+        train_table(folder.path(), &format!("{TABLE}monotone = {{ tenure = \"down\" }}\n"), 2).unwrap();
+    assert_eq!(trained.gate.chosen, "boosting");
+    let model = ScoringModel::load(&trained.artifact).unwrap();
+    let mut before = f64::INFINITY;
+    for tenure in 0..90 {
+        let mut values = vec![Value::Missing(Missing::NotGiven); trained.artifact.signature.inputs.len()];
+        values[trained.artifact.signature.position("tenure").unwrap()] = Value::Float(f64::from(tenure));
+        let p = model.score(&values, Timestamp(0), 0, &mut Scratch::default()).unwrap().output;
+        assert!(p <= before + 1e-12, "{tenure}: {p} after {before}");
+        before = p;
+    }
+    for (wrong, told) in [("tenur", "the model does not read"), ("plan", "holds no numbers")] {
+        let text = format!("{TABLE}monotone = {{ {wrong} = \"up\" }}\n");
+        let refused = train_table(folder.path(), &text, 1).unwrap_err().to_string();
+        assert!(refused.contains(told), "{refused}");
+    }
 }
 
 #[test]

@@ -23,7 +23,8 @@ fn data(column: &str) -> (Dataset, Held) {
         Column::text("plan", (0..ROWS).map(|i| Some(if i % 3 == 0 { "basic" } else { "<b>gold" }))),
     ];
     let held = Held { rows: (0..ROWS as u32).collect(), probability: p };
-    (Dataset { rows: ROWS, columns, label, known_at: Some(as_of.clone()), as_of, group: None }, held)
+    let known_at = Some(as_of.clone());
+    (Dataset { rows: ROWS, columns, label, known_at, as_of, ..Dataset::default() }, held)
 }
 
 fn page_of(column: &str) -> String {

@@ -5,25 +5,23 @@ use indexmap::IndexMap;
 use crate::definition::catalogue::Catalogue;
 use crate::definition::raw::{Entry, Finding, Section};
 use crate::definition::read::condition::{key_column, over_columns};
+use crate::definition::read::learning::{LEARNING, learning, of_features};
 use crate::definition::read::source::{Sources, declared, named};
 use crate::definition::read::upsell;
 use crate::definition::{
-    Candidate, ChurnDefinition, ChurnSpec, FeatureSet, FitSpec, InteractionsSpec, ModelSpec, Pipeline,
-    Source, TableSpec, WinSpec,
+    ChurnDefinition, ChurnSpec, FeatureSet, InteractionsSpec, ModelSpec, Pipeline, Source, TableSpec, WinSpec,
 };
 use crate::ids::{FeatureSetName, ModelName};
 use crate::time::{DAY, Span, Timestamp};
 use crate::value::ValueType;
 
 const PIPELINES: [&str; 6] = ["win", "churn", "upsell", "table", "interactions", "registered"];
-const CANDIDATES: [&str; 3] = ["logistic", "forest", "boosting"];
 
 const WIN: [&str; 5] = ["feature_set", "opened", "closed", "won", "at"];
 const CHURN: [&str; 9] =
     ["feature_set", "activity", "active_within", "started", "ended", "where", "every", "horizon", "from"];
 const TABLE: [&str; 7] = ["table", "label", "positive", "id", "time", "group", "ignore"];
 const INTERACTIONS: [&str; 7] = ["table", "user", "item", "time", "weight", "half_life", "repeat"];
-const FIT: [&str; 2] = ["candidates", "holdout"];
 const EVERY_MODEL: [&str; 2] = ["pipeline", "description"];
 
 /// What models refer to.
@@ -62,11 +60,11 @@ fn model(entry: &Entry<'_>, known: &Known<'_>) -> Option<ModelSpec> {
     let description = section.get("description").and_then(|e| e.text()).map(str::to_owned);
     let pipeline = match pipeline.text()? {
         "win" => {
-            keys(&WIN, &FIT);
+            keys(&WIN, &LEARNING);
             win(&section, known).map(Pipeline::Win)
         }
         "churn" => {
-            keys(&CHURN, &FIT);
+            keys(&CHURN, &LEARNING);
             churn(&section, known).map(Pipeline::Churn)
         }
         "upsell" => {
@@ -74,7 +72,7 @@ fn model(entry: &Entry<'_>, known: &Known<'_>) -> Option<ModelSpec> {
             upsell::upsell(&section, known).map(Pipeline::Upsell)
         }
         "table" => {
-            keys(&TABLE, &FIT);
+            keys(&TABLE, &LEARNING);
             table(&section).map(Pipeline::Table)
         }
         "interactions" => {
@@ -105,48 +103,6 @@ fn feature_set<'k>(section: &Section<'_>, known: &Known<'k>) -> Option<&'k Featu
     found
 }
 
-fn fit(section: &Section<'_>, set: Option<&FeatureSet>) -> Option<FitSpec> {
-    let (candidates, holdout) = learners(section);
-    Some(FitSpec { feature_set: set?.name.clone(), candidates, holdout })
-}
-
-/// `candidates` and `holdout`.
-fn learners(section: &Section<'_>) -> (Vec<Candidate>, f64) {
-    const HOLDOUT: &str = "a share above 0, 0.5 at most";
-    let all = vec![Candidate::Logistic, Candidate::Forest, Candidate::Boosting];
-    let candidates = section.get("candidates").map_or(all, |entry| {
-        let items = entry.items("a list of learners");
-        if entry.is_list() && items.is_empty() {
-            entry.refuse("at least one learner");
-        }
-        let mut candidates: Vec<Candidate> = items.iter().filter_map(candidate).collect();
-        candidates.dedup();
-        candidates
-    });
-    let holdout = section.get("holdout").and_then(|entry| {
-        let share = entry.number(HOLDOUT)?;
-        if share > 0.0 && share <= 0.5 {
-            return Some(share);
-        }
-        entry.refuse(HOLDOUT);
-        None
-    });
-    (candidates, holdout.unwrap_or(0.25))
-}
-
-fn candidate(item: &Entry<'_>) -> Option<Candidate> {
-    match item.text()? {
-        "logistic" => Some(Candidate::Logistic),
-        "forest" => Some(Candidate::Forest),
-        "boosting" => Some(Candidate::Boosting),
-        other => {
-            let finding = Finding::at(item.at(), format!("unknown learner `{other}`"));
-            item.findings().report(finding.known(other, CANDIDATES));
-            None
-        }
-    }
-}
-
 /// A source that holds the key of the feature set's entity.
 fn source<'k>(
     section: &Section<'_>,
@@ -164,7 +120,7 @@ fn source<'k>(
 fn win(section: &Section<'_>, known: &Known<'_>) -> Option<WinSpec> {
     const AT: &str = "a list of spans such as [\"1d\", \"30d\"]";
     let set = feature_set(section, known);
-    let fit = fit(section, set);
+    let fit = of_features(section, set);
     let opened = source(section, "opened", set, known);
     let closed = source(section, "closed", set, known);
     let won = section.need("won", "a condition over `closed`, such as \"outcome = 'won'\"");
@@ -187,7 +143,7 @@ fn win(section: &Section<'_>, known: &Known<'_>) -> Option<WinSpec> {
 
 fn churn(section: &Section<'_>, known: &Known<'_>) -> Option<ChurnSpec> {
     let set = feature_set(section, known);
-    let fit = fit(section, set);
+    let fit = of_features(section, set);
     let definition = churn_definition(section, set, known);
     let span = |key: &str, days: i64| section.get(key).and_then(|e| e.parsed()).unwrap_or(Span(days * DAY));
     let from = section.get("from").and_then(|e| moment(&e));
@@ -247,7 +203,7 @@ fn table(section: &Section<'_>) -> Option<TableSpec> {
     let table = section.need("table", "the training file, such as \"train.csv\"").and_then(|e| e.words());
     let label = section.need("label", "the column to predict").and_then(|e| e.words());
     let ignore = section.get("ignore").map(|e| e.items("a list of columns")).unwrap_or_default();
-    let (candidates, holdout) = learners(section);
+    let learning = learning(section);
     let spec = TableSpec {
         table: table?.to_owned(),
         label: label?.to_owned(),
@@ -256,8 +212,10 @@ fn table(section: &Section<'_>) -> Option<TableSpec> {
         time: text(section, "time"),
         group: text(section, "group"),
         ignore: ignore.iter().filter_map(|e| e.words()).map(str::to_owned).collect(),
-        candidates,
-        holdout,
+        candidates: learning.candidates,
+        holdout: learning.holdout,
+        prior: learning.prior,
+        monotone: learning.monotone,
     };
     for (key, other) in [("id", &spec.id), ("time", &spec.time), ("group", &spec.group)] {
         if other.as_deref() == Some(spec.label.as_str()) {

@@ -219,9 +219,12 @@ fn models_know_their_sources_and_defaults() {
     let Pipeline::Win(win) = &project.models["win"].pipeline else { panic!("not win") };
     assert_eq!(win.at, [Span(DAY), Span(14 * DAY), Span(30 * DAY)], "in order");
     assert_eq!((win.fit.candidates.len(), win.fit.holdout), (2, 0.3));
+    assert_eq!(win.fit.prior, Prior { rate: 0.25, rows: 40.0 });
+    assert_eq!(win.fit.monotone["deal.amount"], Direction::Down);
     assert_eq!(win.won.value_type(), ValueType::Bool);
     let Pipeline::Churn(churn) = &project.models["churn"].pipeline else { panic!("not churn") };
     assert_eq!((churn.every, churn.horizon), (Span(30 * DAY), Span(90 * DAY)));
+    assert_eq!((churn.fit.prior, churn.fit.monotone.len()), (Prior { rate: 0.5, rows: 2.0 }, 0));
     assert_eq!(churn.from, Timestamp::parse("2010-06-01").ok());
     assert!(matches!(churn.definition, ChurnDefinition::NonContractual { filter: Some(_), .. }));
     let Pipeline::Churn(cancel) = &project.models["cancel"].pipeline else { panic!("not churn") };

@@ -65,6 +65,14 @@ fn wrong_types_are_told_with_what_was_expected() {
         ("unit_price >= 0", "unit_price", "the expression must be bool, but is float"),
         ("seed = 7", "seed = -7", "`seed` is -7; expected a whole number"),
         ("holdout = 0.3", "holdout = 0.9", "expected a share above 0, 0.5 at most"),
+        ("prior = { rate = 0.25, rows = 40 }", "prior = 1", "expected a rate above 0 and below 1"),
+        ("rows = 40", "rows = 0", "`rows` is 0; expected a number of rows above 0"),
+        ("\"deal.amount\" = \"down\"", "\"deal.amount\" = \"sideways\"", "expected \"up\" or \"down\""),
+        (
+            "\"deal.amount\" = \"down\"",
+            "\"deal.amuont\" = \"down\"",
+            "reads no feature `deal.amuont`; did you mean",
+        ),
         ("format = \"%Y-%m-%d %H:%M:%S\"", "format = \"%Q\"", "`format` is no format of times"),
         ("\"logistic\", ", "\"logistics\", ", "unknown learner `logistics`; did you mean `logistic`?"),
         (

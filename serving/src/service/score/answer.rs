@@ -37,6 +37,11 @@ pub struct ScoreShown {
     key: Option<String>,
     /// The calibrated probability, 0 to 1, of a model that answers with one.
     probability: Option<f64>,
+    /// With a probability, where the model knows how many outcomes stand behind it: the lower end of its 95 %
+    /// interval.
+    low: Option<f64>,
+    /// The upper end.
+    high: Option<f64>,
     /// The value, of a model that answers with a value.
     value: Option<f64>,
     /// The predictor's own score; for probability models of most kinds, log-odds before calibration.
@@ -139,6 +144,10 @@ impl ScoredRow<'_> {
         match self.output {
             Output::Probability => map.serialize_entry("probability", &score.output)?,
             Output::Value | Output::Items => map.serialize_entry("value", &score.output)?,
+        }
+        if let Some(interval) = score.interval {
+            map.serialize_entry("low", &interval.low)?;
+            map.serialize_entry("high", &interval.high)?;
         }
         map.serialize_entry("raw", &score.raw)?;
         if self.explained {

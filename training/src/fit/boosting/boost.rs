@@ -99,16 +99,17 @@ pub fn boost(
 }
 
 /// The rows and features of one tree.
-struct Draws {
+#[derive(Clone)]
+pub(super) struct Draws {
     rows: Vec<u32>,
     left_out: Vec<u32>,
-    features: Vec<bool>,
+    pub features: Vec<bool>,
     /// Features that have something to split.
     useful: Vec<usize>,
 }
 
 impl Draws {
-    fn new(binned: &Binned) -> Self {
+    pub fn new(binned: &Binned) -> Self {
         let useful = (0..binned.features()).filter(|feature| binned.bins[*feature].count() > 2);
         let missing = |feature: &usize| (0..binned.rows).any(|row| binned.code(*feature, row) == 0);
         let single = (0..binned.features()).filter(|f| binned.bins[*f].count() == 2).filter(missing);
@@ -140,7 +141,7 @@ impl Draws {
         }
     }
 
-    fn draw_features(&mut self, params: &BoostingParams, rng: &mut ChaCha8Rng) {
+    pub fn draw_features(&mut self, params: &BoostingParams, rng: &mut ChaCha8Rng) {
         let mut wanted = ((self.useful.len() as f64 * params.feature_share).round() as usize).max(1);
         self.features.fill(false);
         for (at, feature) in self.useful.iter().enumerate() {

@@ -7,11 +7,12 @@
 //!
 //! In data-flow order: [`matrix`] features as numbers and codes; [`bins`] every feature in at most 255 bins;
 //! [`objective`] gradients; [`histogram`] sums by bin; [`split`] the best cut of a leaf; [`grow`] one tree;
-//! [`boost`] the sequence of trees; [`tree`] what is left of it, ready to be a forest.
+//! [`boost`] the sequence of trees, or [`bag`] trees side by side; [`tree`] what is left of it, ready to be a forest.
 //!
 //! The result depends on data, settings and seed only: every feature's sums are added up by one thread in
 //! row order, and candidates are compared in feature order, however many threads there are.
 
+mod bagged;
 mod bins;
 mod boost;
 mod grow;
@@ -22,6 +23,7 @@ mod params;
 mod split;
 mod tree;
 
+pub use bagged::bag;
 pub use bins::Binned;
 pub use boost::{Boosted, Rows, boost};
 pub use matrix::{FeatureKind, Matrix};

@@ -56,6 +56,17 @@ impl Block {
         }
     }
 
+    /// For each column +1 when the score may only rise with it, -1 when it may only fall, else 0; empty when all
+    /// are free.
+    pub fn monotone(&self, data: &Dataset) -> Vec<i8> {
+        let direction = |column: &BlockColumn| match column.encoded.transform {
+            Transform::Number => data.monotone.get(column.encoded.input).copied().unwrap_or(0),
+            _ => 0,
+        };
+        let directions: Vec<i8> = self.columns.iter().map(direction).collect();
+        if directions.iter().all(|direction| *direction == 0) { Vec::new() } else { directions }
+    }
+
     /// Every row of the data as numbers, column by column. A number learnt from outcomes is, in a row learnt
     /// from, that of other rows only, so that no row sees its own outcome.
     pub fn encode(&self, design: Design<'_>, folds: &[u8]) -> Matrix {

@@ -68,15 +68,17 @@ impl Design<'_> {
 
     fn push_numbers(&self, block: &mut Block, input: usize, column: &Column) {
         self.numbers(column).into_iter().for_each(|transform| block.push(input, transform));
-        if let Some(counts) = self.recurring(column) {
+        if let Some(counts) = self.recurring(input, column) {
             self.push_rates(block, input, &counts);
         }
     }
 
     /// The levels of a number that takes many values, but the same ones again and again: list prices, round
     /// amounts, codes. What such a number stands for may have little to do with its size.
-    fn recurring(&self, column: &Column) -> Option<LevelCounts> {
-        if !matches!(column.data, ColumnData::Int(_) | ColumnData::Float(_)) {
+    fn recurring(&self, input: usize, column: &Column) -> Option<LevelCounts> {
+        let direction = self.data.monotone.get(input).copied().unwrap_or(0);
+        // A rate of the outcome by level would move the score either way.
+        if direction != 0 || !matches!(column.data, ColumnData::Int(_) | ColumnData::Float(_)) {
             return None;
         }
         let counts = self.level_counts(column);
@@ -125,7 +127,7 @@ impl Design<'_> {
                 }
                 _ => {
                     self.linear_number(&mut block, input, column);
-                    if let Some(counts) = self.recurring(column) {
+                    if let Some(counts) = self.recurring(input, column) {
                         self.scaled_rates(&mut block, input, &counts);
                     }
                 }

@@ -1,0 +1,59 @@
+//! A candidate or an average of some, scored on rows that it did not see.
+
+use serde_json::json;
+
+use crate::fit::{Entry, Settings, blend, mixed};
+
+/// A candidate or average, scored on rows that it did not see.
+pub(super) struct Contender {
+    pub name: String,
+    /// Shares, adding up to 1, and settings.
+    pub members: Vec<(f64, Settings)>,
+    /// Log-odds of the rows that cross-validation asks.
+    pub out_of_fold: Vec<f64>,
+    /// Log-odds of the rows held out.
+    pub held_out: Vec<f64>,
+}
+
+impl Contender {
+    pub fn alone(entry: Entry) -> Self {
+        Self {
+            name: entry.settings.name().to_owned(),
+            members: vec![(1.0, entry.settings)],
+            out_of_fold: entry.out_of_fold,
+            held_out: entry.held_out,
+        }
+    }
+
+    /// The average of single candidates that loses least in cross-validation; none when one alone is as good.
+    pub fn average(entries: &[Self], label: &[f64]) -> Option<Self> {
+        let raw: Vec<&[f64]> = entries.iter().map(|entry| entry.out_of_fold.as_slice()).collect();
+        let held: Vec<&[f64]> = entries.iter().map(|entry| entry.held_out.as_slice()).collect();
+        let shares = blend(&raw, label)?;
+        let shared = entries.iter().zip(&shares).filter(|(_, share)| **share > 0.0);
+        let members = shared.flat_map(|(entry, share)| {
+            entry.members.iter().map(move |(own, settings)| (share * own, settings.clone()))
+        });
+        Some(Self {
+            name: "average".to_owned(),
+            members: members.collect(),
+            out_of_fold: mixed(&raw, &shares),
+            held_out: mixed(&held, &shares),
+        })
+    }
+
+    pub fn is_prior(&self) -> bool {
+        self.members.iter().all(|(_, settings)| *settings == Settings::Prior)
+    }
+
+    /// The settings for readers.
+    pub fn settings(&self) -> serde_json::Value {
+        match &self.members[..] {
+            [(_, settings)] => settings.to_json(),
+            members => {
+                let one = |(share, settings): &(f64, Settings)| json!({ "share": share, "name": settings.name(), "settings": settings.to_json() });
+                members.iter().map(one).collect()
+            }
+        }
+    }
+}
