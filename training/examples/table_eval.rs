@@ -46,6 +46,7 @@ fn project(train: &Path, label: &str, id: Option<&str>, candidates: Vec<Candidat
         root: ".".into(),
         seed: 7,
         state: ".".into(),
+        access: Default::default(),
         entities: Default::default(),
         sources: Default::default(),
         views: Default::default(),
