@@ -54,7 +54,6 @@ fn project(train: &Path, label: &str, id: Option<&str>, candidates: Vec<Candidat
         feature_sets: Default::default(),
         models: [(name, model)].into_iter().collect(),
         settings: Settings::default(),
-        access: Default::default(),
         score_log: Default::default(),
     }
 }
