@@ -3,6 +3,10 @@
 use serde_json::json;
 
 use crate::fit::{Entry, Settings, blend, mixed};
+use crate::metric::auc;
+
+/// Standard errors by which an AUC has to exceed one half before it counts as more than luck.
+const BEYOND_LUCK: f64 = 3.0;
 
 /// A candidate or average, scored on rows that it did not see.
 pub(super) struct Contender {
@@ -44,6 +48,15 @@ impl Contender {
 
     pub fn is_prior(&self) -> bool {
         self.members.iter().all(|(_, settings)| *settings == Settings::Prior)
+    }
+
+    /// True when its scores of rows it did not see rank those with the outcome above the others by more than luck.
+    /// The standard error of the AUC is that of Hanley and McNeil (Radiology, 1982) where it is one half.
+    pub fn tells_apart(&self, label: &[f64]) -> bool {
+        let with: f64 = label.iter().sum();
+        let without = label.len() as f64 - with;
+        let error = ((with + without + 1.0) / (12.0 * with * without)).sqrt();
+        auc(&self.out_of_fold, label) - 0.5 > BEYOND_LUCK * error
     }
 
     /// The settings for readers.
