@@ -25,6 +25,8 @@ pub struct ServeOptions {
     pub clock: Arc<dyn Clock>,
     /// True: everyone may ask everything, whatever keys there are.
     pub open: bool,
+    /// True: this machine's own requests need no key, where only this machine reaches the server.
+    pub open_here: bool,
     /// Longest time a request may take.
     pub timeout: Duration,
     /// Longest time that requests under way may go on after a stop is asked for.
@@ -47,6 +49,7 @@ impl ServeOptions {
             listen: project.settings.listen.clone(),
             doors: Doors::of(project.settings.threads),
             open: false,
+            open_here: false,
             timeout: server::duration(project.settings.request_timeout),
             project,
             clock: Arc::new(SystemClock),

@@ -32,6 +32,8 @@ const LOOKS_PER_NOTE: u32 = 40;
 pub struct Access {
     /// True when the project or the command line says that everyone may ask everything.
     declared_open: bool,
+    /// True when this machine's own requests need no key although there are keys.
+    open_here: bool,
     /// True once the server listens where only this machine reaches it.
     on_loopback: AtomicBool,
     store: Option<KeyStore>,
@@ -78,6 +80,7 @@ impl Access {
     pub fn open() -> Self {
         Self {
             declared_open: true,
+            open_here: false,
             on_loopback: AtomicBool::new(false),
             store: None,
             revision: Mutex::new(None),
@@ -90,11 +93,22 @@ impl Access {
         }
     }
 
+    /// Lets requests of this machine in without a key, though there are keys, as long as only this machine reaches
+    /// the server. Whoever brings a key is believed, and held to its role.
+    #[must_use]
+    pub fn open_here(self, open_here: bool) -> Self {
+        Self { open_here, ..self }
+    }
+
     /// Says where the server listens, and logs who can reach it.
     pub fn listening_on(&self, address: SocketAddr) {
         self.on_loopback.store(address.ip().is_loopback(), Ordering::Relaxed);
         if self.declared_open {
             tracing::warn!("access is open: whoever reaches the server may ask and change everything");
+        } else if self.is_open() && self.open_here {
+            tracing::warn!(
+                "access is open to this machine, as asked for; keys and their roles count where they are sent"
+            );
         } else if self.is_open() {
             tracing::warn!(
                 "access is open to this machine, for no key was ever made; `scorehouse keys create` makes one and \
@@ -107,12 +121,12 @@ impl Access {
         }
     }
 
-    /// True when a request without a credential is let through: opened by declaration, or never closed (no
-    /// key was ever made, no issuer is declared) where only this machine reaches the server.
+    /// True when a request without a credential is let through: opened by declaration, or, where only this
+    /// machine reaches the server, never closed (no key was ever made, no issuer is declared) or opened to it.
     #[must_use]
     pub fn is_open(&self) -> bool {
         let untouched = self.tokens.is_none() && self.ring.load().is_unused();
-        self.declared_open || (untouched && self.on_loopback.load(Ordering::Relaxed))
+        self.declared_open || ((untouched || self.open_here) && self.on_loopback.load(Ordering::Relaxed))
     }
 
     /// Who a request with these headers comes from.

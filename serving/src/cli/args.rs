@@ -370,4 +370,7 @@ pub struct DemoArgs {
     /// Let everyone ask everything, and make no keys.
     #[arg(long, env = "SCOREHOUSE_OPEN", value_parser = clap::builder::FalseyValueParser::new())]
     pub open: bool,
+    /// Ask this machine's own requests for a key too.
+    #[arg(long, env = "SCOREHOUSE_CLOSED", value_parser = clap::builder::FalseyValueParser::new())]
+    pub closed: bool,
 }

@@ -66,8 +66,9 @@ pub fn run(cli: &Cli, args: &DemoArgs) -> Outcome<()> {
         true => Vec::new(),
         false => demo_keys::keys(&session, &busiest_rep(&session, now)?)?,
     };
-    let how = How { listen: args.listen.clone(), open: args.open, ..How::default() };
-    serve(&session, how, move |address| greet(address, &lines, &keys))
+    let how = How { listen: args.listen.clone(), open: args.open, open_here: !args.closed, ..How::default() };
+    let closed = args.closed;
+    serve(&session, how, move |address| greet(address, &lines, &keys, closed || !address.ip().is_loopback()))
 }
 
 /// The rep with the most deals: the demo's rep, who sees these and no others.
@@ -220,14 +221,18 @@ fn silo_line(session: &Session, stamp: &Stamp) -> Outcome<String> {
     ))
 }
 
-fn greet(address: SocketAddr, lines: &[String], keys: &[DemoKey]) {
+fn greet(address: SocketAddr, lines: &[String], keys: &[DemoKey], closed: bool) {
     let url = crate::server::url("http", address);
     eprintln!("\nScorehouse answers at {url} (Ctrl-C stops it).");
     let operator = keys.iter().find(|key| key.role == Role::Operator).map(|key| key.key.as_str());
     if operator.is_some() {
-        eprintln!(
-            "Access is closed; these keys, also in the demo folder's keys.env, let their holders in:\n"
-        );
+        let who = match closed {
+            true => "Access is closed",
+            false => {
+                "This machine needs no key (with --closed it does), and whoever brings one is held to its role"
+            }
+        };
+        eprintln!("{who}; these keys, also in the demo folder's keys.env, let their holders in:\n");
         for DemoKey { role, variable, key } in keys {
             eprintln!("  {:<11}{key}   {variable}", role.as_str());
         }

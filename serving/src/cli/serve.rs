@@ -15,7 +15,7 @@ use crate::telemetry::LogFormat;
 /// A failure with its fault.
 pub fn run(session: &Session, args: &ServeArgs) -> Outcome<()> {
     let json = session.json;
-    let how = How { listen: args.listen.clone(), open: args.open, log: args.log };
+    let how = How { listen: args.listen.clone(), open: args.open, open_here: false, log: args.log };
     let scheme = if session.project.settings.tls.is_some() { "https" } else { "http" };
     serve(session, how, move |address| {
         let url = server::url(scheme, address);
@@ -34,6 +34,8 @@ pub struct How {
     pub listen: Option<String>,
     /// Let everyone ask everything.
     pub open: bool,
+    /// Ask this machine's own requests for no key.
+    pub open_here: bool,
     /// How log lines are written.
     pub log: LogFormat,
 }
@@ -47,6 +49,7 @@ pub fn serve(session: &Session, how: How, ready: impl FnOnce(SocketAddr) + Send 
     options.clock = session.clock.clone();
     options.on_ready = Some(Box::new(ready));
     options.open = how.open;
+    options.open_here = how.open_here;
     options.log = how.log;
     if let Some(listen) = how.listen {
         options.listen = listen;

@@ -48,7 +48,8 @@ pub struct Server {
 /// # Errors
 /// Whatever opening the stores reports.
 pub fn open(options: ServeOptions) -> Result<Server, ServeError> {
-    let ServeOptions { project, listen, clock, open, timeout, drain, poll, doors, log, on_ready } = options;
+    let ServeOptions { project, listen, clock, open, open_here, timeout, drain, poll, doors, log, on_ready } =
+        options;
     telemetry::init(log);
     let terms = Terms {
         tls: project.settings.tls.as_ref().map(tls::acceptor).transpose()?,
@@ -56,7 +57,7 @@ pub fn open(options: ServeOptions) -> Result<Server, ServeError> {
         header_timeout: duration(project.settings.header_timeout),
         drain,
     };
-    let access = Access::new(&project, stores::open_keys(&project)?, open)?;
+    let access = Access::new(&project, stores::open_keys(&project)?, open)?.open_here(open_here);
     let history = Arc::new(stores::open_history(&project)?);
     let online = Arc::new(stores::open_online(&project, &history, clock.clone())?);
     let registry = Arc::new(stores::open_registry(&project)?);

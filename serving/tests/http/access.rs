@@ -2,7 +2,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use axum::body::Body;
-use axum::http::{Request, header};
+use axum::http::header::HOST;
+use axum::http::{HeaderMap, HeaderValue, Request, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::rand::SystemRandom;
@@ -95,6 +96,26 @@ fn a_project_that_was_never_closed_is_open_to_this_machine_alone() {
     };
     assert!(opened("127.0.0.1:8080") && opened("[::1]:8080"));
     assert!(!opened("0.0.0.0:8080") && !opened("10.0.0.7:8080"));
+}
+
+#[test]
+fn a_server_opened_to_its_own_machine_stays_open_beside_keys_and_closed_to_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = project(folder.path());
+    let act = Act { who: "test", when: Timestamp(DAY), why: "" };
+    let new = NewKey { name: "ann".into(), role: Role::Rep, attributes: Vec::new(), expires: None };
+    scorehouse::stores::open_keys(&project).unwrap().create(&new, &act).unwrap();
+    let opened = |here: bool, at: &str| {
+        let keys = scorehouse::stores::open_keys(&project).unwrap();
+        let access = Access::new(&project, keys, false).unwrap().open_here(here);
+        access.listening_on(address(at));
+        let named = |host: &str| HeaderMap::from_iter([(HOST, HeaderValue::from_str(host).unwrap())]);
+        let admits = |host: &str| access.admit(&named(host), Timestamp(DAY)).is_ok();
+        (admits("localhost:8080"), admits("evil.example.com"))
+    };
+    assert_eq!(opened(true, "127.0.0.1:8080"), (true, false));
+    assert_eq!(opened(true, "0.0.0.0:8080"), (false, false));
+    assert_eq!(opened(false, "127.0.0.1:8080"), (false, false));
 }
 
 #[tokio::test]
