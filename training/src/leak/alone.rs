@@ -19,8 +19,8 @@ const SHARE: f64 = 0.01;
 const SHARE_OF_OUTCOME: f64 = 0.05;
 /// The same for all numbers on one side: honest numbers do thin out towards their ends.
 const SHARE_OF_SIDE: f64 = 0.05;
-/// Rates from which, and up to which, an outcome is settled.
-const NEARLY_ALL: f64 = 0.9;
+/// Share of all rows' rate of the outcome (or of its absence) up to which that is nearly gone. Measured against
+/// all rows, so that the many are not called settled because a few others are.
 const NEARLY_NONE: f64 = 0.1;
 /// Factor between the odds on both sides of an edge: honest numbers settle an outcome by degrees.
 const EDGE: f64 = 10.0;
@@ -108,7 +108,10 @@ fn too_good(alone: &[Alone], at: usize) -> Option<LeakSign> {
 fn settled(views: &Views<'_>, some: Count) -> bool {
     let rest = views.all.without(some);
     let (above, below) = factors(some, rest, views.independent);
-    (above >= SETTLES && some.rate() >= NEARLY_ALL) || (below >= RULES_OUT && some.rate() <= NEARLY_NONE)
+    let (rate, all) = (some.rate(), views.all.rate());
+    let nearly_all = 1.0 - rate <= NEARLY_NONE * (1.0 - all);
+    let nearly_none = rate <= NEARLY_NONE * all;
+    (above >= SETTLES && nearly_all) || (below >= RULES_OUT && nearly_none)
 }
 
 fn large(views: &Views<'_>, some: Count, share: f64) -> bool {
