@@ -1,4 +1,5 @@
-//! A random forest on the histograms of the boosted trees (Breiman 2001).
+//! A random forest (Breiman 2001): by smartcore where every threshold can be tried, on the histograms of the boosted
+//! trees where there are more rows.
 //!
 //! Each tree is grown on its own draw of rows and features, and each leaf holds the log-odds of the outcome among
 //! its rows, drawn a little towards the rate of all. The forest's score is the mean of its trees' log-odds.
@@ -7,7 +8,10 @@ use rayon::prelude::*;
 
 use crate::error::TrainingError;
 use crate::fit::boosting::{Binned, BoostingParams, Matrix, Tree, bag};
+use crate::fit::exact_forest;
 
+/// Rows up to which smartcore grows the trees.
+const EXACT_UP_TO: usize = 2_000;
 /// Trees of a forest.
 pub(super) const TREES: usize = 100;
 /// Most splits between root and leaf.
@@ -45,6 +49,9 @@ pub(crate) fn fit(
     seed: u64,
     advance: &(dyn Fn(u64) + Sync),
 ) -> Result<ForestFit, TrainingError> {
+    if (1..=EXACT_UP_TO).contains(&rows.len()) && !matrix.columns.is_empty() {
+        return Ok(ForestFit { trees: exact_forest::grow(matrix, label, rows, seed, advance)? });
+    }
     let params = BoostingParams {
         trees: TREES,
         leaves: LEAVES,

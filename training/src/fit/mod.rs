@@ -8,6 +8,7 @@ mod blend;
 mod boosted;
 mod candidate;
 mod design;
+mod exact_forest;
 mod folds;
 mod forest;
 mod logistic;

@@ -78,6 +78,12 @@ impl SplitRule {
 }
 
 impl Node {
+    /// A split that was not found among bins: missing values go left, the children are to be told.
+    pub(crate) fn at_most(feature: usize, threshold: f64) -> Self {
+        let rule = SplitRule::AtMost(threshold);
+        Self { feature, rule, missing: Side::Left, left: 0, right: 0, gain: 0.0, cut: Cut::UpTo(0) }
+    }
+
     fn goes_left(&self, number: f64) -> bool {
         match &self.rule {
             _ if number.is_nan() => self.missing == Side::Left,
