@@ -67,7 +67,7 @@ def ask(url, body):
     if "Non-2xx" in said.stdout or "Socket errors" in said.stdout:
         raise SystemExit(f"{url} refused requests:\n{said.stdout}")
     rate = float(re.search(r"Requests/sec:\s+([\d.]+)", said.stdout).group(1))
-    return rate, milliseconds(re.search(r"99%\s+(\S+)", said.stdout).group(1))
+    return rate, milliseconds(re.search(r"^\s+99%\s+(\S+)", said.stdout, re.MULTILINE).group(1))
 
 
 def figure(what, unit, ours, peer, theirs):
