@@ -11,6 +11,7 @@ use scorehouse_features::definition::Prior;
 use scorehouse_features::time::{DAY, Timestamp};
 use scorehouse_models::{Calibration, Scale};
 
+use crate::metric::clear_gain;
 use maps::{Kind, Seen, fit};
 
 /// Parts, dealt by entity, in which a map is fitted on others and judged on this; and blocks of time.
@@ -32,8 +33,17 @@ pub struct Outcomes<'a> {
     pub label: &'a [f64],
     /// Rows of the same entity share a number.
     pub group: Option<&'a [u32]>,
-    /// The moment of each row, when the data has time.
-    pub as_of: Option<&'a [Timestamp]>,
+    /// When each row was looked at, when its score is by a model that knew only what came before.
+    pub time: Option<Course<'a>>,
+}
+
+/// When rows were looked at, and since when their outcomes are known.
+#[derive(Debug, Clone, Copy)]
+pub struct Course<'a> {
+    /// The moment of each row.
+    pub as_of: &'a [Timestamp],
+    /// The moment from which its outcome is known.
+    pub known_at: &'a [Timestamp],
 }
 
 /// A chosen map.
@@ -53,9 +63,9 @@ impl Calibrated {
     /// Rates that were given to everybody are taken as they are.
     #[must_use]
     pub fn of_rates(outcomes: Outcomes<'_>) -> Self {
-        let p: Vec<f64> =
-            outcomes.raw.iter().map(|raw| Calibration::Identity.apply(*raw, Scale::LogOdds).get()).collect();
-        let loss = crate::metric::log_loss(&p, outcomes.label);
+        let recipe = Recipe { kind: Kind::Identity, half_life: None };
+        // On the same rows as maps are judged by, so that the two can be compared.
+        let loss = total(&outcomes.losses(recipe, &outcomes.parts(), Prior::default()));
         Self { map: Calibration::Identity, loss, kind: Kind::Identity.name(), half_life: None }
     }
 }
@@ -67,21 +77,45 @@ struct Recipe {
     half_life: Option<f64>,
 }
 
-/// Fits the map with the least loss on rows that it was not fitted to, the simplest of equals. The prior takes part as the rows it stands for, spread over all scores.
+/// Fits the map with the least loss on rows that it was not fitted to, the simplest of equals. With time, a map or
+/// an age by which rows count takes the place of a simpler one only where every later block, and there must be two of
+/// them, is better for it: what one season shows need not last. The prior takes part as the rows it stands for,
+/// spread over all scores.
 #[must_use]
 pub fn calibrate(outcomes: Outcomes<'_>, prior: Prior) -> Calibrated {
     let parts = outcomes.parts();
-    let judged = |recipe: Recipe| (recipe, outcomes.loss(recipe, &parts, prior));
-    let mut best: Option<(Recipe, f64)> = None;
-    for (recipe, loss) in outcomes.recipes().into_iter().map(judged) {
-        if best.is_none_or(|(_, least)| loss < least) {
-            best = Some((recipe, loss));
+    let mut best: Option<(Recipe, Vec<Losses>)> = None;
+    for recipe in outcomes.recipes() {
+        let losses = outcomes.losses(recipe, &parts, prior);
+        let better = |(_, least): &(Recipe, Vec<Losses>)| match outcomes.time {
+            Some(_) => lasts(&losses, least),
+            None => total(&losses) < total(least),
+        };
+        if best.as_ref().is_none_or(better) {
+            best = Some((recipe, losses));
         }
     }
-    let (recipe, loss) = best.unwrap_or((Recipe { kind: Kind::Platt, half_life: None }, f64::NAN));
+    let recipe = best.as_ref().map_or(Recipe { kind: Kind::Platt, half_life: None }, |(recipe, _)| *recipe);
+    let loss = best.map_or(f64::NAN, |(_, losses)| total(&losses));
     let all: Vec<usize> = (0..outcomes.raw.len()).collect();
     let map = fit(recipe.kind, &outcomes.seen(&all, recipe.half_life, prior));
     Calibrated { map, loss, kind: recipe.kind.name(), half_life: recipe.half_life }
+}
+
+/// True when what is `new` loses less than what is `old` in each of two or more blocks, and clearly so in all.
+fn lasts(new: &[Losses], old: &[Losses]) -> bool {
+    let gains = old.iter().zip(new).map(|(old, new)| old.iter().zip(new).map(|(old, new)| old - new));
+    let every = gains.clone().all(|block| block.sum::<f64>() > 0.0);
+    new.len() >= 2 && every && clear_gain(&gains.flatten().collect::<Vec<f64>>()).is_some()
+}
+
+/// What a map loses on each row of one part.
+type Losses = Vec<f64>;
+
+/// The mean loss over all parts' rows.
+fn total(losses: &[Losses]) -> f64 {
+    let rows: usize = losses.iter().map(Vec::len).sum();
+    losses.iter().flatten().sum::<f64>() / rows.max(1) as f64
 }
 
 /// Rows to fit a map on, and rows to judge it by.
@@ -108,18 +142,17 @@ impl Outcomes<'_> {
 
     /// Days between the first and the last row.
     fn span(&self) -> Option<f64> {
-        let as_of = self.as_of?;
+        let as_of = self.time?.as_of;
         let days = as_of.iter().max()?.days_since(*as_of.iter().min()?);
         (days > 0.0).then_some(days)
     }
 
     fn parts(&self) -> Vec<Judged> {
-        self.forward().unwrap_or_else(|| self.dealt())
+        self.time.map_or_else(|| self.dealt(), |course| self.forward(course))
     }
 
-    /// The later blocks of time, each judged by what came before it: they are most like what comes next.
-    fn forward(&self) -> Option<Vec<Judged>> {
-        let as_of = self.as_of?;
+    /// The later blocks of time, each judged by what was known before it: they are most like what comes next.
+    fn forward(&self, Course { as_of, known_at }: Course<'_>) -> Vec<Judged> {
         let mut moments = as_of.to_vec();
         moments.sort_unstable();
         let mut cuts: Vec<Timestamp> = (BLOCKS / 2..BLOCKS)
@@ -128,15 +161,16 @@ impl Outcomes<'_> {
             .collect();
         cuts.dedup();
         let ends = cuts.iter().skip(1).copied().chain([Timestamp::MAX]);
-        let pick = |keep: &dyn Fn(Timestamp) -> bool| -> Vec<usize> {
-            (0..as_of.len()).filter(|row| keep(as_of[*row])).collect()
+        let part = |(from, until): (&Timestamp, Timestamp)| -> Judged {
+            let rows = 0..as_of.len();
+            let known = rows.clone().filter(|row| as_of[*row] < *from && known_at[*row] < *from);
+            let asked = rows.filter(|row| as_of[*row] >= *from && as_of[*row] < until);
+            (known.collect(), asked.collect())
         };
-        let part = |(from, until): (&Timestamp, Timestamp)| {
-            (pick(&|at| at < *from), pick(&|at| at >= *from && at < until))
-        };
-        let parts: Vec<Judged> = cuts.iter().zip(ends).map(part).collect();
-        let sound = |part: &Judged| !part.0.is_empty() && !part.1.is_empty();
-        (!parts.is_empty() && parts.iter().all(sound)).then_some(parts)
+        let parts = cuts.iter().zip(ends).map(part);
+        let parts: Vec<Judged> = parts.filter(|part| part.0.len() >= FEW && !part.1.is_empty()).collect();
+        // Where nothing was known before any block, all rows tell what the simplest map loses.
+        if parts.is_empty() { vec![(Vec::new(), (0..as_of.len()).collect())] } else { parts }
     }
 
     fn dealt(&self) -> Vec<Judged> {
@@ -147,17 +181,16 @@ impl Outcomes<'_> {
         (0..PARTS).map(|judged| rows.clone().partition(|row| part(*row) != judged)).collect()
     }
 
-    fn loss(&self, recipe: Recipe, parts: &[Judged], prior: Prior) -> f64 {
-        let (mut loss, mut rows) = (0.0, 0);
-        for (learn, judge) in parts {
+    fn losses(&self, recipe: Recipe, parts: &[Judged], prior: Prior) -> Vec<Losses> {
+        let one = |(learn, judge): &Judged| {
             let map = fit(recipe.kind, &self.seen(learn, recipe.half_life, prior));
-            let p: Vec<f64> =
-                judge.iter().map(|row| map.apply(self.raw[*row], Scale::LogOdds).get()).collect();
-            let label: Vec<f64> = judge.iter().map(|row| self.label[*row]).collect();
-            loss += crate::metric::log_loss(&p, &label) * judge.len() as f64;
-            rows += judge.len();
-        }
-        loss / rows.max(1) as f64
+            let loss = |row: &usize| {
+                let p = map.apply(self.raw[*row], Scale::LogOdds).get();
+                crate::metric::log_loss(&[p], &[self.label[*row]])
+            };
+            judge.iter().map(loss).collect()
+        };
+        parts.iter().map(one).collect()
     }
 
     /// Rows with their weights; every one also bears its share of the prior's rows.
@@ -174,7 +207,9 @@ impl Outcomes<'_> {
 
     /// Weights that halve every `half_life` days before the latest of `rows`; 1 without it.
     fn weights(&self, rows: &[usize], half_life: Option<f64>) -> Vec<f64> {
-        let (Some(days), Some(as_of)) = (half_life, self.as_of) else { return vec![1.0; rows.len()] };
+        let (Some(days), Some(Course { as_of, .. })) = (half_life, self.time) else {
+            return vec![1.0; rows.len()];
+        };
         let latest = rows.iter().map(|row| as_of[*row]).max().unwrap_or_default();
         let age = |row: &usize| latest.0.saturating_sub(as_of[*row].0) as f64 / DAY as f64;
         rows.iter().map(|row| (-age(row) / days).exp2()).collect()

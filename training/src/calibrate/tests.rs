@@ -18,7 +18,7 @@ fn draw(rows: usize, truth: fn(f64, f64) -> f64) -> (Vec<f64>, Vec<f64>) {
 }
 
 fn of<'a>(raw: &'a [f64], label: &'a [f64]) -> Outcomes<'a> {
-    Outcomes { raw, label, group: None, as_of: None }
+    Outcomes { raw, label, group: None, time: None }
 }
 
 fn mapped(map: &Calibration, raw: &[f64]) -> Vec<f64> {
@@ -55,12 +55,19 @@ fn a_bent_relation_gets_a_map_with_more_freedom() {
     assert!(ece(&mapped(&calibrated.map, &raw), &label, 15) < 0.015);
 }
 
+/// Six thousand rows over 600 days, whose outcomes are known `delay` days later, and the chosen map.
+fn over_time(truth: fn(f64, f64) -> f64, delay: i64) -> (Vec<f64>, Vec<f64>, Calibrated) {
+    let (raw, label) = draw(6000, truth);
+    let as_of: Vec<Timestamp> = (0..6000).map(|row| Timestamp(row * DAY / 10)).collect();
+    let known_at: Vec<Timestamp> = as_of.iter().map(|at| Timestamp(at.0 + delay * DAY)).collect();
+    let time = Some(Course { as_of: &as_of, known_at: &known_at });
+    let calibrated = calibrate(Outcomes { time, ..of(&raw, &label) }, Prior::default());
+    (raw, label, calibrated)
+}
+
 #[test]
 fn when_the_rate_drifts_recent_rows_count_more() {
-    let (raw, label) = draw(6000, |z, time| z - 2.0 * time);
-    let as_of: Vec<Timestamp> = (0..6000).map(|row| Timestamp(row * DAY / 10)).collect();
-    let drifting = Outcomes { as_of: Some(&as_of), ..of(&raw, &label) };
-    let calibrated = calibrate(drifting, Prior::default());
+    let (raw, label, calibrated) = over_time(|z, time| z - 2.0 * time, 0);
     assert!(calibrated.half_life.is_some(), "{calibrated:?}");
     let (late, truth) = (&raw[5400..], &label[5400..]);
     let bias = |map: &Calibration| {
@@ -69,6 +76,24 @@ fn when_the_rate_drifts_recent_rows_count_more() {
     };
     let blind = calibrate(of(&raw, &label), Prior::default()).map;
     assert!(bias(&calibrated.map) < 0.6 * bias(&blind), "{} {}", bias(&calibrated.map), bias(&blind));
+}
+
+#[test]
+fn what_one_season_shows_moves_no_map() {
+    // Two swings of the rate; what is so in one block is otherwise in the next.
+    let (_, _, calibrated) = over_time(|z, time| z + (time * 4.0 * std::f64::consts::PI).sin(), 90);
+    assert_eq!((calibrated.kind, calibrated.half_life), ("identity", None), "{calibrated:?}");
+}
+
+#[test]
+fn one_later_block_is_no_ground_for_a_map() {
+    for delay in [350, 900] {
+        let (_, _, calibrated) = over_time(|z, _| z + 1.0, delay);
+        assert_eq!(calibrated.kind, "identity", "{calibrated:?}");
+        assert!((0.2..1.0).contains(&calibrated.loss), "{calibrated:?}");
+    }
+    let (_, _, calibrated) = over_time(|z, _| z + 1.0, 90);
+    assert_ne!(calibrated.kind, "identity", "{calibrated:?}");
 }
 
 #[test]

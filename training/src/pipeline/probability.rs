@@ -5,7 +5,7 @@ use scorehouse_features::value::Value;
 use scorehouse_models::{Artifact, Encoder, Scale, Signature, Support};
 use serde_json::json;
 
-use crate::calibrate::{Calibrated, Outcomes, calibrate, support};
+use crate::calibrate::{Calibrated, Course, Outcomes, calibrate, support};
 use crate::dataset::{ColumnNote, Dataset};
 use crate::error::TrainingError;
 use crate::fit::{Contest, Cut, Fitted, Folds, Learner, Settings, assemble};
@@ -84,7 +84,7 @@ impl Task<'_> {
         let contenders = self.contest(&split, &folds)?;
         let asked = folds.asked();
         let maps: Vec<Calibrated> =
-            contenders.iter().map(|contender| self.map(contender, &asked, &contender.out_of_fold)).collect();
+            contenders.iter().map(|one| self.map(one, (&asked, folds.forward), &one.out_of_fold)).collect();
         let chosen = choose(&contenders, &maps, &self.labels(&asked));
         self.progress.stage("measuring candidates", contenders.len() as u64);
         let mut held: Vec<Held> = contenders
@@ -172,12 +172,13 @@ impl Task<'_> {
         Some(rows.iter().map(|row| group[*row as usize]).collect())
     }
 
-    /// The map for scores of rows that the contender did not learn from.
-    fn map(&self, contender: &Contender, rows: &[u32], raw: &[f64]) -> Calibrated {
+    /// The map for scores of rows that the contender did not learn from; of earlier rows only, if `forward`.
+    fn map(&self, contender: &Contender, (rows, forward): (&[u32], bool), raw: &[f64]) -> Calibrated {
         let (label, group) = (self.labels(rows), self.groups(rows));
         let as_of: Vec<_> = rows.iter().map(|row| self.data.as_of[*row as usize]).collect();
-        let as_of = self.data.known_at.as_ref().map(|_| as_of.as_slice());
-        let outcomes = Outcomes { raw, label: &label, group: group.as_deref(), as_of };
+        let known_at: Vec<_> = rows.iter().map(|row| self.data.known_at(*row)).collect();
+        let time = forward.then_some(Course { as_of: &as_of, known_at: &known_at });
+        let outcomes = Outcomes { raw, label: &label, group: group.as_deref(), time };
         if contender.is_prior() {
             return Calibrated::of_rates(outcomes);
         }
@@ -226,8 +227,8 @@ impl Task<'_> {
             ([asked, &split.holdout].concat(), raw)
         };
         let (label, group) = (self.labels(&rows), self.groups(&rows));
-        let outcomes = Outcomes { raw: &raw, label: &label, group: group.as_deref(), as_of: None };
-        Ok((self.map(contender, &rows, &raw), support(outcomes, self.prior)))
+        let outcomes = Outcomes { raw: &raw, label: &label, group: group.as_deref(), time: None };
+        Ok((self.map(contender, (&rows, folds.forward), &raw), support(outcomes, self.prior)))
     }
 
     fn cross_validate(&self, contender: &Contender, folds: &Folds) -> Result<Vec<f64>, TrainingError> {
