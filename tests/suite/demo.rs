@@ -9,8 +9,13 @@ use serde_json::Value;
 /// Share of the real customers that the test's company has.
 const SCALE: &str = "0.5";
 
+/// A metric of the chosen candidate on its holdout.
+fn metric(run: &Value, name: &str) -> f64 {
+    run["metrics"]["metrics"][name]["value"].as_f64().unwrap_or_else(|| panic!("{name} in {run}"))
+}
+
 fn auc(run: &Value) -> f64 {
-    run["metrics"]["metrics"]["auc"]["value"].as_f64().unwrap()
+    metric(run, "auc")
 }
 
 fn champion(folder: &Path, model: &str) -> Value {
@@ -75,6 +80,11 @@ fn the_shared_store_beats_the_silo_and_scores_follow_the_truth() {
 
     let (shared, silo) = (auc(&champion(&folder, "win")), auc(&champion(&folder, "win_crm_only")));
     assert!(shared > silo + 0.04, "AUC {shared} with the shared store, {silo} on CRM columns alone");
+
+    // Churn turns with the season: what one autumn shows must not move the next summer's probabilities.
+    let churn = champion(&folder, "churn");
+    let (off, apart) = (metric(&churn, "ece"), metric(&churn, "auc"));
+    assert!(off < 0.1 && apart > 0.75, "churn's ECE {off}, AUC {apart}");
 
     let pairs = against_truth(&folder);
     assert!(pairs.len() > 1000, "{} pairs", pairs.len());

@@ -54,7 +54,8 @@ fn main() {
         let target = Target { label: &label[..rows], weight: None };
         let all: Vec<u32> = (0..rows as u32).collect();
         let model =
-            boost(&binned, target, Rows { train: &all, watch: &[] }, &params, &|| {}).expect("settings");
+            boost(&binned, target, Rows { train: &all, watch: &[], own_level: false }, &params, &|| {})
+                .expect("settings");
         let seconds = start.elapsed().as_secs_f64();
         let cpu = cpu_seconds() - before;
         println!("{seconds:.2} s ({bins:.2} s of it bins), {cpu:.2} CPU s, {} trees", model.trees.len());
@@ -62,7 +63,8 @@ fn main() {
         let target = Target { label: &label, weight: None };
         let watch: Vec<u32> = (rows as u32..both.rows as u32).collect();
         let model =
-            boost(&binned, target, Rows { train: &all, watch: &watch }, &params, &|| {}).expect("settings");
+            boost(&binned, target, Rows { train: &all, watch: &watch, own_level: false }, &params, &|| {})
+                .expect("settings");
         println!("held-out log loss {:.5}", model.losses.last().copied().unwrap_or(f64::NAN));
     });
 }

@@ -11,7 +11,7 @@ use scorehouse_features::definition::Prior;
 use scorehouse_features::time::{DAY, Timestamp};
 use scorehouse_models::{Calibration, Scale};
 
-use crate::metric::clear_gain;
+use crate::metric::{clear_gain, loss_of_raw, own_level};
 use maps::{Kind, Seen, fit};
 
 /// Parts, dealt by entity, in which a map is fitted on others and judged on this; and blocks of time.
@@ -23,6 +23,9 @@ const FEW: usize = 200;
 const MANY: usize = 1000;
 /// Half-lives tried, as shares of the time that the rows span.
 const HALF_LIVES: [f64; 2] = [0.5, 0.25];
+
+/// Probabilities nearer to 0 or 1 are taken to be this near, as in [`crate::metric::log_loss`].
+const SURE: f64 = 1e-15;
 
 /// Scores of rows by models that did not see them, beside what happened.
 #[derive(Debug, Clone, Copy)]
@@ -51,7 +54,7 @@ pub struct Course<'a> {
 pub struct Calibrated {
     /// The map.
     pub map: Calibration,
-    /// Its loss, in nats, on rows that it was not fitted to.
+    /// Its loss, in nats, on rows that it was not fitted to; blocks of time each at a level of their own.
     pub loss: f64,
     /// Its kind: `identity`, `platt`, `beta` or `isotonic`.
     pub kind: &'static str,
@@ -65,7 +68,7 @@ impl Calibrated {
     pub fn of_rates(outcomes: Outcomes<'_>) -> Self {
         let recipe = Recipe { kind: Kind::Identity, half_life: None };
         // On the same rows as maps are judged by, so that the two can be compared.
-        let loss = total(&outcomes.losses(recipe, &outcomes.parts(), Prior::default()));
+        let loss = outcomes.compared(recipe, &outcomes.parts(), Prior::default());
         Self { map: Calibration::Identity, loss, kind: Kind::Identity.name(), half_life: None }
     }
 }
@@ -96,7 +99,7 @@ pub fn calibrate(outcomes: Outcomes<'_>, prior: Prior) -> Calibrated {
         }
     }
     let recipe = best.as_ref().map_or(Recipe { kind: Kind::Platt, half_life: None }, |(recipe, _)| *recipe);
-    let loss = best.map_or(f64::NAN, |(_, losses)| total(&losses));
+    let loss = outcomes.compared(recipe, &parts, prior);
     let all: Vec<usize> = (0..outcomes.raw.len()).collect();
     let map = fit(recipe.kind, &outcomes.seen(&all, recipe.half_life, prior));
     Calibrated { map, loss, kind: recipe.kind.name(), half_life: recipe.half_life }
@@ -182,15 +185,31 @@ impl Outcomes<'_> {
     }
 
     fn losses(&self, recipe: Recipe, parts: &[Judged], prior: Prior) -> Vec<Losses> {
-        let one = |(learn, judge): &Judged| {
-            let map = fit(recipe.kind, &self.seen(learn, recipe.half_life, prior));
-            let loss = |row: &usize| {
-                let p = map.apply(self.raw[*row], Scale::LogOdds).get();
-                crate::metric::log_loss(&[p], &[self.label[*row]])
-            };
-            judge.iter().map(loss).collect()
+        let losses = |(raw, label): (Vec<f64>, Vec<f64>)| {
+            raw.iter().zip(label).map(|(raw, label)| loss_of_raw(*raw, label)).collect()
         };
-        parts.iter().map(one).collect()
+        parts.iter().map(|part| losses(self.mapped(recipe, part, prior))).collect()
+    }
+
+    /// The loss by which learners are compared. Blocks of time are judged at a level of their own: how often it
+    /// happened in one season says nothing about who tells better to whom.
+    fn compared(&self, recipe: Recipe, parts: &[Judged], prior: Prior) -> f64 {
+        let levelled = |part: &Judged| -> Losses {
+            let (raw, label) = self.mapped(recipe, part, prior);
+            let level = self.time.map_or(0.0, |_| own_level(&raw, &label));
+            raw.iter().zip(label).map(|(raw, label)| loss_of_raw(raw + level, label)).collect()
+        };
+        total(&parts.iter().map(levelled).collect::<Vec<_>>())
+    }
+
+    /// Log-odds of the judged rows by the map of the others, beside what happened.
+    fn mapped(&self, recipe: Recipe, (learn, judge): &Judged, prior: Prior) -> (Vec<f64>, Vec<f64>) {
+        let map = fit(recipe.kind, &self.seen(learn, recipe.half_life, prior));
+        let one = |row: &usize| {
+            let p = map.apply(self.raw[*row], Scale::LogOdds).get().clamp(SURE, 1.0 - SURE);
+            ((p / (1.0 - p)).ln(), self.label[*row])
+        };
+        judge.iter().map(one).unzip()
     }
 
     /// Rows with their weights; every one also bears its share of the prior's rows.

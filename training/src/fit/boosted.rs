@@ -6,7 +6,7 @@ use scorehouse_features::time::{DAY, Timestamp};
 use crate::error::TrainingError;
 use crate::fit::boosting::{Binned, Boosted, BoostingParams, CategoryParams, Matrix, Rows, Target, boost};
 use crate::fit::folds::Folds;
-use crate::metric::{clear_gain, loss_of_raw};
+use crate::metric::{clear_gain, loss_of_raw, own_level};
 use crate::progress::Progress;
 use crate::split::Part;
 
@@ -58,6 +58,8 @@ struct Search<'a> {
     binned: &'a Binned,
     lesson: Lesson<'a>,
     parts: &'a [Part],
+    /// True when each part is asked of what was known before it.
+    forward: bool,
     progress: &'a dyn Progress,
 }
 
@@ -66,7 +68,8 @@ pub(crate) const SEARCH_STEPS: u64 = 10;
 
 /// Finds settings by cross-validation: size of trees first, then one setting after the other, until all were
 /// tried or the budget of work is used up; then the number of trees at a slower rate and, with time, how fast
-/// rows lose their weight.
+/// rows lose their weight. What the rate of the outcome was in a later block says nothing about settings, so blocks
+/// of time are watched at a level of their own.
 ///
 /// # Errors
 /// [`TrainingError::Fit`] when a setting is refused, which no data should cause.
@@ -85,7 +88,7 @@ pub(crate) fn search(
     let few = |folds: &Folds, few: bool| folds.parts.len() - if few { 1 } else { folds.parts.len() };
     let many = rows > EVERY_PART;
     let parts = &thinned.parts[few(&thinned, many)..];
-    let search = Search { binned: &binned, lesson, parts, progress };
+    let search = Search { binned: &binned, lesson, parts, forward: folds.forward, progress };
     let best = search.settings(start, rows)?;
     let slow = BoostingParams { learning_rate: slow_rate(rows), patience: 50, ..best.params };
     let search = Search { parts: &folds.parts[few(folds, many)..], ..search };
@@ -156,7 +159,7 @@ impl Search<'_> {
         weight: Option<&[f64]>,
     ) -> Result<Boosted, TrainingError> {
         let target = Target { label: self.lesson.label, weight };
-        let rows = Rows { train: &part.learn, watch: &part.asked };
+        let rows = Rows { train: &part.learn, watch: &part.asked, own_level: self.forward };
         boost(self.binned, target, rows, params, &|| {}).map_err(refused)
     }
 
@@ -196,8 +199,9 @@ impl Search<'_> {
             let unwatched = Part { learn: part.learn.clone(), asked: Vec::new() };
             let model = self.part(&params, &unwatched, weight.as_deref())?;
             let raw = model.raw(self.binned, &part.asked, model.trees.len());
-            let label = |row: &u32| self.lesson.label[*row as usize];
-            Ok(raw.iter().zip(&part.asked).map(|(raw, row)| loss_of_raw(*raw, label(row))).collect())
+            let label: Vec<f64> = part.asked.iter().map(|row| self.lesson.label[*row as usize]).collect();
+            let level = own_level(&raw, &label);
+            Ok(raw.iter().zip(label).map(|(raw, label)| loss_of_raw(raw + level, label)).collect())
         };
         let (plain, mut best) = (losses(None)?, (0.0, None));
         for share in [0.5, 0.25] {
@@ -269,7 +273,8 @@ pub(crate) fn fit(lesson: Lesson<'_>, rows: &[u32], found: &Found) -> Result<Boo
             let seed = found.params.seed.wrapping_add(7919 * draw);
             let params = BoostingParams { trees, patience: 0, seed, ..found.params.clone() };
             let target = Target { label: lesson.label, weight: weight.as_deref() };
-            boost(&binned, target, Rows { train: rows, watch: &[] }, &params, &|| {}).map_err(refused)
+            boost(&binned, target, Rows { train: rows, watch: &[], own_level: false }, &params, &|| {})
+                .map_err(refused)
         })
         .collect();
     Ok(BoostedFit { models: models? })

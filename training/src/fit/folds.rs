@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use crate::dataset::Dataset;
 use crate::error::TrainingError;
+use crate::metric::own_level;
 use crate::split::{Part, folds_of, forward_parts};
 
 /// How rows are to be cut into parts.
@@ -52,6 +53,23 @@ impl Folds {
         let mut asked: Vec<u32> = self.parts.iter().flat_map(|part| part.asked.iter().copied()).collect();
         asked.sort_unstable();
         asked
+    }
+
+    /// Log-odds of the rows asked, each part of time raised to the level that suits it best: which learner tells rows
+    /// apart better does not depend on how often it happened in one season.
+    pub fn levelled(&self, raw: &[f64], label: &[f64]) -> Vec<f64> {
+        let mut levelled = raw.to_vec();
+        if !self.forward {
+            return levelled;
+        }
+        let asked = self.asked();
+        for part in &self.parts {
+            let at: Vec<usize> = part.asked.iter().filter_map(|row| asked.binary_search(row).ok()).collect();
+            let pick = |of: &[f64]| -> Vec<f64> { at.iter().map(|at| of[*at]).collect() };
+            let level = own_level(&pick(raw), &pick(label));
+            at.iter().for_each(|at| levelled[*at] += level);
+        }
+        levelled
     }
 
     /// Gives every part to `judge`; the answers come back in the order of [`Folds::asked`].

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use crate::error::TrainingError;
 use crate::fit::boosting::Matrix;
 use crate::fit::folds::Folds;
-use crate::metric::log_loss_of_raw;
+use crate::metric::{log_loss_of_raw, own_level};
 
 /// L2 penalties tried, strongest first; each is the weight of half the squared coefficients against the sum
 /// of row losses.
@@ -93,7 +93,10 @@ impl Problem<'_> {
         let loss = |at: usize| {
             let of_part = |(answers, asked): &(Vec<Vec<f64>>, &Vec<u32>)| {
                 let truth: Vec<f64> = asked.iter().map(|row| self.label[*row as usize]).collect();
-                log_loss_of_raw(&answers[at], &truth) * asked.len() as f64
+                // What the rate of the outcome was in a later block says nothing about the penalty.
+                let level = if folds.forward { own_level(&answers[at], &truth) } else { 0.0 };
+                let raw: Vec<f64> = answers[at].iter().map(|raw| raw + level).collect();
+                log_loss_of_raw(&raw, &truth) * asked.len() as f64
             };
             parts.iter().map(of_part).sum::<f64>() / asked.max(1) as f64
         };

@@ -51,6 +51,20 @@ pub(crate) fn loss_of_raw(raw: f64, label: f64) -> f64 {
     raw.max(0.0) - raw * label + (-raw.abs()).exp().ln_1p()
 }
 
+/// What added to all log-odds makes them lose least: the rate of the outcome among these rows is matched.
+#[must_use]
+pub(crate) fn own_level(raw: &[f64], label: &[f64]) -> f64 {
+    let step = |level: f64| {
+        let (slope, bend) = raw.iter().zip(label).fold((0.0, 0.0), |(slope, bend), (z, y)| {
+            let p = 1.0 / (1.0 + (-(z + level)).exp());
+            (slope + p - y, bend + p * (1.0 - p))
+        });
+        // Steps are kept short where nearly nothing bends, and end where all rows are of one kind.
+        (-slope / f64::max(bend, 1e-9)).clamp(-1.0, 1.0)
+    };
+    (0..20).fold(0.0, |level, _| level + step(level))
+}
+
 /// Mean squared difference between probability and outcome, 0..=1.
 #[must_use]
 pub fn brier(probability: &[f64], label: &[f64]) -> f64 {

@@ -8,7 +8,7 @@ mod evaluation;
 mod parity;
 mod ranking;
 
-pub(crate) use classification::{log_loss_of_raw, loss_of_raw};
+pub(crate) use classification::{log_loss_of_raw, loss_of_raw, own_level};
 pub(crate) use confidence::{clear_gain, quantile};
 pub(crate) use scorehouse_models::certainty::wilson;
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::fit::{Entry, Settings, blend, mixed};
+use crate::fit::{Entry, Folds, Settings, blend, mixed};
 use crate::metric::auc;
 
 /// Standard errors by which an AUC has to exceed one half before it counts as more than luck.
@@ -30,10 +30,11 @@ impl Contender {
     }
 
     /// The average of single candidates that loses least in cross-validation; none when one alone is as good.
-    pub fn average(entries: &[Self], label: &[f64]) -> Option<Self> {
+    pub fn average(entries: &[Self], label: &[f64], folds: &Folds) -> Option<Self> {
         let raw: Vec<&[f64]> = entries.iter().map(|entry| entry.out_of_fold.as_slice()).collect();
         let held: Vec<&[f64]> = entries.iter().map(|entry| entry.held_out.as_slice()).collect();
-        let shares = blend(&raw, label)?;
+        let levelled: Vec<Vec<f64>> = raw.iter().map(|raw| folds.levelled(raw, label)).collect();
+        let shares = blend(&levelled.iter().map(Vec::as_slice).collect::<Vec<_>>(), label)?;
         let shared = entries.iter().zip(&shares).filter(|(_, share)| **share > 0.0);
         let members = shared.flat_map(|(entry, share)| {
             entry.members.iter().map(move |(own, settings)| (share * own, settings.clone()))

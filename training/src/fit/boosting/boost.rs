@@ -16,6 +16,9 @@ pub struct Rows<'a> {
     pub train: &'a [u32],
     /// Rows on which the loss is watched.
     pub watch: &'a [u32],
+    /// True: the loss is watched with the intercept that suits the watched rows best, so that it tells how well rows
+    /// are told apart when the rate of the outcome among them is another than among those learnt from.
+    pub own_level: bool,
 }
 
 /// A boosted model in the making.
@@ -74,6 +77,7 @@ pub fn boost(
     let mut gradients = vec![[0.0_f32; 2]; binned.rows];
     let mut grower = Grower::new(binned, params);
     let mut draws = Draws::new(binned);
+    let mut level = 0.0;
     for tree in 0..params.trees {
         target.gradients(&raw, &mut gradients);
         draws.draw(rows.train, params, tree as u64);
@@ -89,7 +93,9 @@ pub fn boost(
         model.trees.push(grown.tree);
         advance();
         if !rows.watch.is_empty() {
-            model.losses.push(target.loss(&raw, rows.watch));
+            let seen = target.level(&raw, rows.watch, level);
+            level += if rows.own_level { seen.step() } else { 0.0 };
+            model.losses.push(if rows.own_level { seen.least() } else { seen.loss });
             if params.patience > 0 && model.trees.len() >= model.best() + params.patience {
                 break;
             }

@@ -47,21 +47,51 @@ impl Target<'_> {
         });
     }
 
-    /// Mean loss of `rows` at log-odds `raw` (by row number), in nats.
-    pub(super) fn loss(&self, raw: &[f64], rows: &[u32]) -> f64 {
-        let parts: Vec<[f64; 2]> = rows
-            .par_chunks(CHUNK)
-            .map(|rows| {
-                rows.iter().fold([0.0, 0.0], |[loss, all], row| {
-                    let row = *row as usize;
-                    let signed = if self.label[row] > 0.5 { -raw[row] } else { raw[row] };
-                    let weight = self.weight(row);
-                    [loss + weight * softplus(signed), all + weight]
-                })
-            })
-            .collect();
-        let [loss, all] = parts.iter().fold([0.0, 0.0], |sum, part| [sum[0] + part[0], sum[1] + part[1]]);
-        loss / all.max(f64::MIN_POSITIVE)
+    /// How `rows` fare at log-odds `raw` (by row number), all raised by `shift`.
+    pub(super) fn level(&self, raw: &[f64], rows: &[u32], shift: f64) -> Level {
+        let one = |sum: Level, row: &u32| {
+            let (row, label) = (*row as usize, self.label[*row as usize]);
+            let at = raw[row] + shift;
+            let (weight, p) = (self.weight(row), 1.0 / (1.0 + (-at).exp()));
+            let loss = weight * softplus(if label > 0.5 { -at } else { at });
+            sum.plus(Level { loss, slope: weight * (p - label), bend: weight * p * (1.0 - p), weight })
+        };
+        let parts: Vec<Level> =
+            rows.par_chunks(CHUNK).map(|rows| rows.iter().fold(Level::default(), one)).collect();
+        let sum = parts.into_iter().fold(Level::default(), Level::plus);
+        let all = sum.weight.max(f64::MIN_POSITIVE);
+        Level { loss: sum.loss / all, slope: sum.slope / all, bend: sum.bend / all, weight: sum.weight }
+    }
+}
+
+/// A mean loss, in nats, and how it changes when all log-odds are raised.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Level {
+    pub loss: f64,
+    slope: f64,
+    bend: f64,
+    weight: f64,
+}
+
+impl Level {
+    fn plus(self, other: Self) -> Self {
+        Self {
+            loss: self.loss + other.loss,
+            slope: self.slope + other.slope,
+            bend: self.bend + other.bend,
+            weight: self.weight + other.weight,
+        }
+    }
+
+    /// What is to be added to all log-odds so that they lose least (one step of Newton's method).
+    pub fn step(self) -> f64 {
+        if self.bend > 0.0 { (-self.slope / self.bend).clamp(-1.0, 1.0) } else { 0.0 }
+    }
+
+    /// The loss after that step, as the slope and its change tell.
+    pub fn least(self) -> f64 {
+        let step = self.step();
+        self.loss + step * self.slope + 0.5 * step * step * self.bend
     }
 }
 
@@ -86,11 +116,27 @@ mod tests {
             let at = |shift: f64| {
                 let mut moved = raw;
                 moved[row] += shift;
-                target.loss(&moved, &[0, 1]) * 3.0
+                target.level(&moved, &[0, 1], 0.0).loss * 3.0
             };
             let slope = (at(1e-5) - at(-1e-5)) / 2e-5;
             assert!((slope - f64::from(out[row][0])).abs() < 1e-5, "{slope} {:?}", out[row]);
         }
+    }
+
+    #[test]
+    fn the_best_level_makes_the_rows_lose_least() {
+        let label: Vec<f64> = (0..40).map(|row| f64::from(u8::from(row % 4 == 0))).collect();
+        let raw: Vec<f64> = (0..40).map(|row| f64::from(row % 7) / 5.0).collect();
+        let rows: Vec<u32> = (0..40).collect();
+        let target = Target { label: &label, weight: None };
+        let mut shift = 0.0;
+        for _ in 0..8 {
+            shift += target.level(&raw, &rows, shift).step();
+        }
+        let at = |shift| target.level(&raw, &rows, shift);
+        assert!(at(shift).loss < at(shift + 0.01).loss && at(shift).loss < at(shift - 0.01).loss);
+        assert!((at(shift).least() - at(shift).loss).abs() < 1e-12);
+        assert!((at(shift + 0.02).least() - at(shift).loss).abs() < 1e-6);
     }
 
     #[test]

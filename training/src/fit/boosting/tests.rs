@@ -53,7 +53,7 @@ fn held_out_loss_is_that_of_lightgbm() {
     let (train, watch) = (all(0..8000), all(8000..12_000));
     for (leaves, l2, min_rows, expected) in LIGHTGBM {
         let params = BoostingParams { leaves, l2, min_rows, ..BoostingParams::default() };
-        let model = fit(&matrix, &label, Rows { train: &train, watch: &watch }, &params);
+        let model = fit(&matrix, &label, Rows { train: &train, watch: &watch, own_level: false }, &params);
         let loss = *model.losses.last().unwrap();
         assert!((loss - expected).abs() < 0.006, "{leaves} leaves, l2 {l2}: {loss} against {expected}");
     }
@@ -66,7 +66,9 @@ fn one_and_two_threads_grow_the_same_trees() {
         BoostingParams { row_share: 0.7, feature_share: 0.6, trees: 20, ..BoostingParams::default() };
     let grown = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| fit(&matrix, &label, Rows { train: &all(0..20_000), watch: &[] }, &params))
+        pool.install(|| {
+            fit(&matrix, &label, Rows { train: &all(0..20_000), watch: &[], own_level: false }, &params)
+        })
     };
     let one = grown(1);
     assert_eq!(one, grown(2));
@@ -78,7 +80,8 @@ fn one_and_two_threads_grow_the_same_trees() {
 fn values_score_as_their_bins_do() {
     let (matrix, label) = mixed(3000);
     let rows = all(0..3000);
-    let model = fit(&matrix, &label, Rows { train: &rows, watch: &[] }, &BoostingParams::default());
+    let model =
+        fit(&matrix, &label, Rows { train: &rows, watch: &[], own_level: false }, &BoostingParams::default());
     let raw = model.raw(&Binned::new(&matrix), &rows, model.trees.len());
     for row in &rows {
         let number = |column: usize| matrix.columns[column][*row as usize];
@@ -92,7 +95,12 @@ fn gaps_go_to_the_side_that_they_belong_to() {
     let column: Vec<f64> = (0..600).map(|i| if i % 3 == 0 { f64::NAN } else { f64::from(i % 7) }).collect();
     let label: Vec<f64> = column.iter().map(|x| f64::from(u8::from(x.is_nan()))).collect();
     let matrix = Matrix { rows: 600, columns: vec![column], kinds: vec![FeatureKind::Number] };
-    let model = fit(&matrix, &label, Rows { train: &all(0..600), watch: &[] }, &BoostingParams::default());
+    let model = fit(
+        &matrix,
+        &label,
+        Rows { train: &all(0..600), watch: &[], own_level: false },
+        &BoostingParams::default(),
+    );
     assert!(model.raw_of(&|_| f64::NAN) > 4.0);
     assert!((0..7).all(|x| model.raw_of(&|_| f64::from(x)) < -4.0));
 }
@@ -107,7 +115,8 @@ fn a_category_is_split_by_level_whatever_the_order_of_its_codes() {
     let matrix = Matrix { rows, columns: vec![code], kinds };
     let category = CategoryParams { min_rows: 10, ..CategoryParams::default() };
     let params = BoostingParams { category, trees: 60, leaves: 4, ..BoostingParams::default() };
-    let model = fit(&matrix, &label, Rows { train: &all(0..rows as u32), watch: &[] }, &params);
+    let model =
+        fit(&matrix, &label, Rows { train: &all(0..rows as u32), watch: &[], own_level: false }, &params);
     for code in 0..40 {
         let code = f64::from(code);
         assert_eq!(model.raw_of(&|_| code) > 0.0, odd(code), "{code}");
@@ -121,7 +130,7 @@ fn a_monotone_feature_never_lowers_the_score_as_it_rises() {
     let (matrix, label) = mixed(6000);
     let monotone = vec![1, 0, 0, 0, 0, -1];
     let params = BoostingParams { monotone, trees: 60, ..BoostingParams::default() };
-    let model = fit(&matrix, &label, Rows { train: &all(0..6000), watch: &[] }, &params);
+    let model = fit(&matrix, &label, Rows { train: &all(0..6000), watch: &[], own_level: false }, &params);
     for row in (0..6000).step_by(97) {
         for (column, sign) in [(0, 1.0), (5, -1.0)] {
             let at = |x: f64| sign * model.raw_of(&|k| if k == column { x } else { matrix.columns[k][row] });
@@ -143,13 +152,19 @@ fn a_row_of_weight_two_counts_as_two_rows() {
     let once = Matrix { rows, columns: vec![column.clone()], kinds: kinds.clone() };
     let target = Target { label: &label, weight: Some(&weight) };
     let train = all(0..rows as u32);
-    let weighted =
-        boost(&Binned::new(&once), target, Rows { train: &train, watch: &[] }, &params, &|| {}).unwrap();
+    let weighted = boost(
+        &Binned::new(&once),
+        target,
+        Rows { train: &train, watch: &[], own_level: false },
+        &params,
+        &|| {},
+    )
+    .unwrap();
     let again: Vec<usize> = (0..rows).chain((0..rows).step_by(4)).collect();
     let pick = |from: &[f64]| again.iter().map(|row| from[*row]).collect::<Vec<f64>>();
     let twice = Matrix { rows: again.len(), columns: vec![pick(&column)], kinds };
     let rows = all(0..again.len() as u32);
-    let repeated = fit(&twice, &pick(&label), Rows { train: &rows, watch: &[] }, &params);
+    let repeated = fit(&twice, &pick(&label), Rows { train: &rows, watch: &[], own_level: false }, &params);
     for x in 0..9 {
         let (a, b) = (weighted.raw_of(&|_| f64::from(x)), repeated.raw_of(&|_| f64::from(x)));
         assert!((a - b).abs() < 1e-6, "{x}: {a} {b}");
@@ -162,7 +177,7 @@ fn growing_ends_when_the_watched_loss_no_longer_falls() {
     let (train, watch) = (all(0..1000), all(1000..1500));
     let params =
         BoostingParams { trees: 2000, patience: 15, learning_rate: 0.3, ..BoostingParams::default() };
-    let model = fit(&matrix, &label, Rows { train: &train, watch: &watch }, &params);
+    let model = fit(&matrix, &label, Rows { train: &train, watch: &watch, own_level: false }, &params);
     assert!(model.trees.len() < 200, "{}", model.trees.len());
     assert_eq!(model.trees.len(), model.best() + 15);
     let least = model.losses.iter().copied().fold(f64::INFINITY, f64::min);
@@ -173,11 +188,20 @@ fn growing_ends_when_the_watched_loss_no_longer_falls() {
 fn rows_without_anything_to_tell_them_apart_get_their_rate() {
     let matrix = Matrix { rows: 100, columns: vec![vec![1.0; 100]], kinds: vec![FeatureKind::Number] };
     let label: Vec<f64> = (0..100).map(|i| f64::from(u8::from(i < 30))).collect();
-    let model = fit(&matrix, &label, Rows { train: &all(0..100), watch: &[] }, &BoostingParams::default());
+    let model = fit(
+        &matrix,
+        &label,
+        Rows { train: &all(0..100), watch: &[], own_level: false },
+        &BoostingParams::default(),
+    );
     assert!(model.trees.is_empty());
     assert!((model.base - (0.3_f64 / 0.7).ln()).abs() < 1e-12);
     let none = Matrix { rows: 0, ..Matrix::default() };
-    assert!(fit(&none, &[], Rows { train: &[], watch: &[] }, &BoostingParams::default()).trees.is_empty());
+    assert!(
+        fit(&none, &[], Rows { train: &[], watch: &[], own_level: false }, &BoostingParams::default())
+            .trees
+            .is_empty()
+    );
 }
 
 #[test]
