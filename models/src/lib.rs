@@ -2,7 +2,7 @@
 //!
 //! In the order of one score's way: what a model reads and answers ([`signature`]), how values become
 //! numbers ([`encoder`]), what computes ([`predictor`]), what its number means ([`calibration`]) and how sure it
-//! is ([`certainty`]), why it came out so ([`reason`]), all of it in one frozen file ([`artifact`]), scored ([`score`]), and kept,
+//! is ([`certainty`]), why it came out so ([`reason`]), when it comes true ([`timing`]), all of it in one frozen file ([`artifact`]), scored ([`score`]), and kept,
 //! named and moved ([`registry`]).
 
 pub mod artifact;
@@ -16,6 +16,7 @@ pub mod reason;
 pub mod registry;
 pub mod score;
 pub mod signature;
+pub mod timing;
 
 pub use artifact::{Artifact, Golden};
 pub use calibration::Calibration;
@@ -28,3 +29,4 @@ pub use reason::Reason;
 pub use registry::{Registry, SqliteRegistry};
 pub use score::{Score, ScoringModel, Scratch};
 pub use signature::{FeatureSetRef, InputField, Output, Signature};
+pub use timing::{Curve, Timing};

@@ -14,6 +14,7 @@ use crate::ids::Probability;
 use crate::predictor::{Predictor, Recommender};
 use crate::reason::{Contributions, Explanation, Reason};
 use crate::signature::{Output, Signature};
+use crate::timing::{Curve, Timing};
 
 /// A model ready to answer; shared freely between threads.
 ///
@@ -25,6 +26,7 @@ pub struct ScoringModel {
     predictor: Predictor,
     calibration: Calibration,
     support: Option<Support>,
+    timing: Option<Timing>,
 }
 
 /// Memory that scoring works in, kept by the caller from score to score so that scoring allocates nothing.
@@ -88,6 +90,7 @@ impl ScoringModel {
             predictor,
             calibration: artifact.calibration.clone(),
             support: artifact.support.filter(|_| artifact.signature.output == Output::Probability),
+            timing: artifact.timing.clone(),
         })
     }
 
@@ -107,6 +110,21 @@ impl ScoringModel {
     #[must_use]
     pub fn explains(&self) -> bool {
         self.predictor.explains()
+    }
+
+    /// When a deal that scored `probability` on these values is going to end; none for a model that knows nothing
+    /// of time.
+    ///
+    /// # Errors
+    /// As [`ScoringModel::score`].
+    pub fn curve(
+        &self,
+        values: &[Value],
+        as_of: Timestamp,
+        probability: f64,
+    ) -> Result<Option<Curve>, ModelError> {
+        self.signature.accept(values)?;
+        self.timing.as_ref().map(|timing| timing.curve(values, as_of, probability)).transpose()
     }
 
     /// The recommender of a model that answers with items.

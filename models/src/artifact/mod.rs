@@ -27,6 +27,7 @@ use crate::ids::ArtifactDigest;
 use crate::predictor::{Form, Predictor};
 use crate::score::{ScoringModel, Scratch};
 use crate::signature::{Output, Signature};
+use crate::timing::{Timing, TimingForm};
 
 /// A frozen model.
 #[derive(Debug, Clone)]
@@ -41,6 +42,8 @@ pub struct Artifact {
     pub calibration: Calibration,
     /// How many outcomes stand behind a probability; none when nobody counted them.
     pub support: Option<Support>,
+    /// When a deal ends; none for a model of anything else.
+    pub timing: Option<Timing>,
     /// Samples that must score as recorded, checked whenever the model is loaded.
     pub golden: Vec<Golden>,
     /// Anything to know about how it came to be: a JSON object, kept as it is, read by nobody here.
@@ -55,6 +58,8 @@ struct Manifest {
     calibration: Calibration,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     support: Option<Support>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    timing: Option<TimingForm>,
     details: serde_json::Value,
     sections: Vec<format::SectionEntry>,
 }
@@ -76,7 +81,8 @@ impl Artifact {
     ) -> Result<Self, ModelError> {
         let details = serde_json::Value::Null;
         let golden = Vec::new();
-        let artifact = Self { signature, encoder, predictor, calibration, support: None, golden, details };
+        let (support, timing) = (None, None);
+        let artifact = Self { signature, encoder, predictor, calibration, support, timing, golden, details };
         artifact.check()?;
         Ok(artifact)
     }
@@ -104,6 +110,16 @@ impl Artifact {
         self
     }
 
+    /// Keeps when deals end.
+    ///
+    /// # Errors
+    /// [`ModelError::Invalid`] when it reads other inputs than the model, or the model gives no probability.
+    pub fn with_timing(mut self, timing: Timing) -> Result<Self, ModelError> {
+        self.timing = Some(timing);
+        self.check()?;
+        Ok(self)
+    }
+
     /// Keeps what was learnt on the way.
     #[must_use]
     pub fn with_details(mut self, details: serde_json::Value) -> Self {
@@ -120,6 +136,13 @@ impl Artifact {
         self.encoder.check(&self.signature)?;
         self.calibration.check()?;
         self.support.map_or(Ok(()), Support::check)?;
+        self.timing.as_ref().map_or(Ok(()), |timing| timing.check(&self.signature))?;
+        if self.timing.is_some() && self.signature.output != Output::Probability {
+            return Err(ModelError::invalid(
+                "timing",
+                "only a probability has a time at which it comes true",
+            ));
+        }
         if self.predictor.width() > self.encoder.width() {
             let why =
                 format!("it reads {} columns, {} are made", self.predictor.width(), self.encoder.width());
@@ -149,12 +172,14 @@ impl Artifact {
         let mut sections = Sections::default();
         sections.put_json(ENCODER, &self.encoder)?;
         let predictor = Form::write(&self.predictor, PREDICTOR, &mut sections)?;
+        let timing = self.timing.as_ref().map(|timing| timing.write(&mut sections)).transpose()?;
         sections.put_json(GOLDEN, &golden::write(&self.golden))?;
         let manifest = Manifest {
             signature: self.signature.clone(),
             predictor,
             calibration: self.calibration.clone(),
             support: self.support,
+            timing,
             details: self.details.clone(),
             sections: sections.entries(),
         };
@@ -177,6 +202,7 @@ impl Artifact {
             predictor: manifest.predictor.read(&sections)?,
             calibration: manifest.calibration,
             support: manifest.support,
+            timing: manifest.timing.map(|form| Timing::read(&form, &sections)).transpose()?,
             details: manifest.details,
             signature: manifest.signature,
             golden,

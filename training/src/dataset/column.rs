@@ -71,6 +71,24 @@ impl Column {
         Self { name: name.to_owned(), words: None, data: ColumnData::Float(values) }
     }
 
+    /// The values of these rows, in this order; a row may stand there more than once.
+    #[must_use]
+    pub fn take(&self, rows: &[u32]) -> Self {
+        fn of<T: Copy>(values: &[T], rows: &[u32]) -> Vec<T> {
+            rows.iter().map(|row| values[*row as usize]).collect()
+        }
+        let data = match &self.data {
+            ColumnData::Bool(values) => ColumnData::Bool(of(values, rows)),
+            ColumnData::Int(values) => ColumnData::Int(of(values, rows)),
+            ColumnData::Float(values) => ColumnData::Float(of(values, rows)),
+            ColumnData::Text { codes, levels } => {
+                ColumnData::Text { codes: of(codes, rows), levels: levels.clone() }
+            }
+            ColumnData::Time(values) => ColumnData::Time(of(values, rows)),
+        };
+        Self { name: self.name.clone(), words: self.words.clone(), data }
+    }
+
     /// The type of its values.
     #[must_use]
     pub const fn value_type(&self) -> ValueType {

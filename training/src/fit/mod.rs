@@ -11,9 +11,11 @@ mod design;
 mod exact_forest;
 mod folds;
 mod forest;
+mod hazard;
 mod logistic;
 
 pub(crate) use assemble::assemble;
 pub(crate) use blend::{blend, mixed};
 pub(crate) use candidate::{Contest, Entry, Fitted, Learner, Settings};
 pub(crate) use folds::{Cut, Folds};
+pub(crate) use hazard::Periods;

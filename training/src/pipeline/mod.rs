@@ -8,6 +8,7 @@ mod probability;
 mod recommend;
 mod snapshot;
 pub mod table;
+mod timing;
 mod trust;
 pub mod upsell;
 pub mod win;

@@ -126,7 +126,11 @@ impl Looks<'_> {
     }
 }
 
-fn read_features(
+/// The features as of each snapshot, one column each, in the order of the set.
+///
+/// # Errors
+/// What the history reports.
+pub(super) fn read_features(
     request: &TrainRequest<'_>,
     set: &FeatureSet,
     snapshots: &Snapshots,

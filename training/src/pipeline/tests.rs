@@ -221,6 +221,39 @@ fn a_win_model_learns_what_decides_a_deal_and_says_what_it_learnt_from() {
 }
 
 #[test]
+fn a_win_model_knows_when_deals_end_and_agrees_with_its_own_probability() {
+    let (project, mut history) = (project(SALES), deals(1200));
+    // Deals worth more take longer: twenty days, and as many more as the amount has hundreds.
+    let amount = |id: &str| history.numbers[&format!("{id}/deal.amount")];
+    let slow: HashMap<String, i64> = history.rows["opened"]
+        .iter()
+        .map(|row| row.values[0].1.clone())
+        .map(|id| (id.clone(), if amount(&id) > 5_000.0 { 40 } else { 5 }))
+        .collect();
+    let opened: HashMap<String, i64> =
+        history.rows["opened"].iter().map(|row| (row.values[0].1.clone(), row.at)).collect();
+    for row in history.rows.get_mut("closed").unwrap() {
+        let id = row.values[0].1.clone();
+        row.at = opened[&id] + slow[&id] * DAY + row.at % (10 * DAY);
+        row.known = row.at;
+    }
+    let trained = run(&project, "win", &history, 2000, 2).unwrap();
+    let model = ScoringModel::load(&trained.artifact).unwrap();
+    let curve = |amount: f64| {
+        let values = [Value::Float(amount), Value::Float(0.5)];
+        let score = model.score(&values, Timestamp(0), 0, &mut Scratch::default()).unwrap();
+        let curve = model.curve(&values, Timestamp(0), score.output).unwrap().unwrap();
+        assert!((curve.won_by(1e6) - score.output).abs() < 1e-6);
+        curve
+    };
+    let (quick, slow) = (curve(1_000.0), curve(9_000.0));
+    assert!(quick.days_if_won(0.5) < 15.0, "{}", quick.days_if_won(0.5));
+    assert!(slow.days_if_won(0.5) > 20.0, "{}", slow.days_if_won(0.5));
+    assert!(quick.won_by(20.0) > 1.5 * slow.won_by(20.0), "{} {}", quick.won_by(20.0), slow.won_by(20.0));
+    assert!(trained.params["timing"]["days"].as_array().is_some_and(|days| days.len() > 3));
+}
+
+#[test]
 fn the_same_data_and_seed_give_the_same_artifact_whatever_the_threads() {
     let (project, history) = (project(SALES), deals(700));
     let one = run(&project, "win", &history, 2000, 1).unwrap();

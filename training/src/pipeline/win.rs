@@ -2,27 +2,32 @@
 
 use scorehouse_features::definition::WinSpec;
 use scorehouse_features::time::{Span, Timestamp};
+use serde_json::json;
 
 use crate::error::TrainingError;
 use crate::pipeline::events::{Event, Events, read_events};
 use crate::pipeline::snapshot::{Look, Looks, feature_set};
+use crate::pipeline::timing::{self, Course};
 use crate::trained::{TrainRequest, Trained};
 
 /// Trains a model of the probability that an open deal is won.
 ///
 /// A deal opens with its first row in `opened`, as soon as that row is known, and ends with its first row in
 /// `closed`. It is looked at when it opens and at each age of `at` that it reaches before it ends. Deals that are
-/// still open teach nothing yet.
+/// still open do not teach yet whether deals are won; that they are still open teaches when deals end, which the
+/// artifact then knows too.
 ///
 /// # Errors
 /// What is wrong with the definition or the history; [`TrainingError::OneClass`] when many deals all ended alike.
 pub fn train(request: &TrainRequest<'_>, spec: &WinSpec) -> Result<Trained, TrainingError> {
-    let entity = &feature_set(request, &spec.fit)?.entity;
+    let set = feature_set(request, &spec.fit)?;
+    let entity = &set.entity;
     request.progress.stage("reading deals", 0);
     let opened = read_events(request, entity, &spec.opened, None)?;
     let closed = read_events(request, entity, &spec.closed, Some(&spec.won))?;
     let open = opened.keys().filter(|key| !closed.contains_key(*key)).count();
     request.progress.message(&format!("{} deals opened, {open} of them are still open", opened.len()));
+    let courses = courses(&opened, &closed, spec, request.now);
     let (looks, open) = looks(&opened, &closed, spec, request.now);
     let settles = settles(&looks, &open, request.now);
     request.progress.message(&format!("nine of ten deals looked at end within {settles}"));
@@ -34,7 +39,30 @@ pub fn train(request: &TrainRequest<'_>, spec: &WinSpec) -> Result<Trained, Trai
         whole_entities: true,
         settles,
     };
-    looks.learn(request)
+    let mut trained = looks.learn(request)?;
+    if let Some(timing) = timing::learn(request, set, courses)? {
+        trained.params["timing"] = json!({ "days": timing.edges() });
+        let broken = |error: scorehouse_models::ModelError| TrainingError::Artifact(error.to_string());
+        trained.artifact = trained.artifact.with_timing(timing).map_err(broken)?;
+    }
+    Ok(trained)
+}
+
+/// What was seen of every deal after each look at it.
+fn courses(opened: &Events, closed: &Events, spec: &WinSpec, now: Timestamp) -> Vec<Course> {
+    let mut courses = Vec::new();
+    for (key, rows) in opened {
+        let Some(open) = rows.first() else { continue };
+        let end = closed.get(key).and_then(|rows| rows.first());
+        let until = end.map_or(now, |end| end.at);
+        courses.extend(ages(open, until, spec).map(|as_of| Course {
+            as_of,
+            key: key.clone(),
+            seen: Span(until.0.saturating_sub(as_of.0)),
+            won: end.map(|end| end.holds),
+        }));
+    }
+    courses
 }
 
 /// The looks at deals that ended, and the moments at which deals that are still open would have been looked at.
