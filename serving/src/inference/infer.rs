@@ -49,7 +49,7 @@ fn scores(
     let scores: Vec<&Score> = scored.iter().filter_map(|scored| scored.result.as_ref().ok()).collect();
     let signature = selected.model.scoring().signature();
     let outputs = answer::scores(signature, &scores, asked.reasons as usize);
-    score::keep(state, selected, asker, scored.into_iter());
+    score::keep(state, selected, &asker, scored.iter());
     Ok(outputs)
 }
 

@@ -12,10 +12,10 @@ use arrow_array::builder::{
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 use scorehouse_features::source::column::ColumnBuilder;
-use scorehouse_features::time::Timestamp;
 use scorehouse_features::value::ValueType;
+use serde::{Deserialize, Serialize};
 
-use super::record::{Answered, Answers, ItemsGiven, ScoreGiven};
+use super::wire::{Body, Head, ItemsBody, ScoreBody, answers};
 use crate::error::ServeError;
 use crate::live_model::LiveModel;
 
@@ -32,35 +32,63 @@ fn pairs(first: &str, second: &str, number: DataType) -> (DataType, Fields) {
     (DataType::List(Arc::new(Field::new("item", DataType::Struct(fields.clone()), false))), fields)
 }
 
-/// The columns of one version's answers.
-pub fn schema(model: &LiveModel) -> SchemaRef {
-    let mut fields = vec![
-        Field::new("at", moment(), false),
-        Field::new("as_of", moment(), false),
-        Field::new("request", DataType::Utf8, true),
-        Field::new("row", DataType::UInt32, false),
-        Field::new("caller", DataType::Utf8, true),
-        Field::new("model", DataType::Utf8, false),
-        Field::new("version", DataType::UInt32, false),
-        Field::new("alias", DataType::Utf8, true),
-        Field::new("key", DataType::Utf8, true),
-        Field::new("given", DataType::Utf8, true),
-    ];
-    if model.shelf().is_ok() {
-        fields.push(Field::new("items", pairs("item", "score", DataType::Float32).0, false));
-        return Arc::new(Schema::new(fields));
+/// What the answers of one version look like.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Shape {
+    model: String,
+    version: u32,
+    /// True for lists of products, false for scores.
+    items: bool,
+    /// The model's inputs in the order of its signature.
+    inputs: Vec<(String, ValueType)>,
+}
+
+impl Shape {
+    /// The shape of a version's answers.
+    #[must_use]
+    pub fn of(model: &LiveModel) -> Self {
+        let items = model.shelf().is_ok();
+        let inputs = model.scoring().signature().inputs.iter().filter(|_| !items);
+        Self {
+            model: model.name().to_owned(),
+            version: model.version().0,
+            items,
+            inputs: inputs.map(|input| (input.name.to_string(), input.value_type)).collect(),
+        }
     }
-    fields.extend([
-        Field::new("stored", DataType::Boolean, false),
-        Field::new("output", DataType::Float64, false),
-        Field::new("raw", DataType::Float64, false),
-        Field::new("base", DataType::Float64, true),
-        Field::new("reasons", pairs("feature", "contribution", DataType::Float64).0, true),
-    ]);
-    let inputs = model.scoring().signature().inputs.iter();
-    fields
-        .extend(inputs.map(|input| Field::new(format!("{INPUT}{}", input.name), of(input.value_type), true)));
-    Arc::new(Schema::new(fields))
+
+    /// The columns.
+    #[must_use]
+    pub fn schema(&self) -> SchemaRef {
+        let mut fields = vec![
+            Field::new("at", moment(), false),
+            Field::new("as_of", moment(), false),
+            Field::new("request", DataType::Utf8, true),
+            Field::new("row", DataType::UInt32, false),
+            Field::new("caller", DataType::Utf8, true),
+            Field::new("model", DataType::Utf8, false),
+            Field::new("version", DataType::UInt32, false),
+            Field::new("alias", DataType::Utf8, true),
+            Field::new("key", DataType::Utf8, true),
+            Field::new("given", DataType::Utf8, true),
+        ];
+        if self.items {
+            fields.push(Field::new("items", pairs("item", "score", DataType::Float32).0, false));
+            return Arc::new(Schema::new(fields));
+        }
+        fields.extend([
+            Field::new("stored", DataType::Boolean, false),
+            Field::new("output", DataType::Float64, false),
+            Field::new("raw", DataType::Float64, false),
+            Field::new("base", DataType::Float64, true),
+            Field::new("reasons", pairs("feature", "contribution", DataType::Float64).0, true),
+        ]);
+        let input = |(name, value_type): &(String, ValueType)| {
+            Field::new(format!("{INPUT}{name}"), of(*value_type), true)
+        };
+        fields.extend(self.inputs.iter().map(input));
+        Arc::new(Schema::new(fields))
+    }
 }
 
 fn of(value_type: ValueType) -> DataType {
@@ -77,32 +105,27 @@ fn of(value_type: ValueType) -> DataType {
 ///
 /// # Errors
 /// [`ServeError::Bug`] when the columns do not make the schema.
-pub fn batch<'a>(
-    schema: &SchemaRef,
-    model: &LiveModel,
-    answers: impl Iterator<Item = &'a Answered>,
-) -> Result<RecordBatch, ServeError> {
-    let mut columns = Columns::of(model);
-    for answered in answers {
-        match &answered.answers {
-            Answers::Scores(rows) => {
-                for (number, row) in rows.iter().enumerate() {
-                    columns.head.push(answered, number, (row.as_of, row.key.as_deref()));
-                    columns.score(model, row);
-                }
+pub fn batch(shape: &Shape, bytes: &[u8]) -> Result<RecordBatch, ServeError> {
+    let mut columns = Columns::of(shape);
+    for (head, body) in answers(bytes) {
+        match body {
+            Body::Score(score) if !shape.items && score.inputs.len() == shape.inputs.len() => {
+                columns.head.push(shape, &head, score.as_of);
+                columns.score(&score);
             }
-            Answers::Items(list) => {
-                columns.head.push(answered, 0, (list.as_of, list.customer.as_deref()));
-                columns.items(list);
+            Body::Items(list) if shape.items => {
+                columns.head.push(shape, &head, list.as_of);
+                columns.items(&list);
             }
+            _ => return Err(ServeError::Bug { message: "score log: an answer of another shape".into() }),
         }
     }
     let bug = |error: arrow_schema::ArrowError| ServeError::Bug { message: format!("score log: {error}") };
-    RecordBatch::try_new(schema.clone(), columns.finish(model)).map_err(bug)
+    RecordBatch::try_new(shape.schema(), columns.finish(shape)).map_err(bug)
 }
 
 /// What every answer has.
-struct Head {
+struct Common {
     at: TimestampMicrosecondBuilder,
     as_of: TimestampMicrosecondBuilder,
     request: StringBuilder,
@@ -114,7 +137,7 @@ struct Head {
     key: StringBuilder,
 }
 
-impl Head {
+impl Common {
     fn new() -> Self {
         let moments = || TimestampMicrosecondBuilder::new().with_data_type(moment());
         Self {
@@ -130,17 +153,16 @@ impl Head {
         }
     }
 
-    fn push(&mut self, answered: &Answered, number: usize, (as_of, key): (Timestamp, Option<&str>)) {
-        let Answered { at, selected, asker, .. } = answered;
-        self.at.append_value(at.0);
-        self.as_of.append_value(as_of.0);
-        self.request.append_option(asker.request.as_ref().and_then(|id| id.to_str().ok()));
-        self.row.append_value(number as u32);
-        self.caller.append_option(asker.name());
-        self.model.append_value(selected.model.name());
-        self.version.append_value(selected.model.version().0);
-        self.alias.append_option(selected.alias.as_ref().map(|alias| alias.as_str()));
-        self.key.append_option(key);
+    fn push(&mut self, shape: &Shape, head: &Head<'_>, as_of: i64) {
+        self.at.append_value(head.at);
+        self.as_of.append_value(as_of);
+        self.request.append_option(head.request);
+        self.row.append_value(head.row);
+        self.caller.append_option(head.caller);
+        self.model.append_value(&shape.model);
+        self.version.append_value(shape.version);
+        self.alias.append_option(head.alias);
+        self.key.append_option(head.key);
     }
 
     fn finish(mut self) -> Vec<ArrayRef> {
@@ -159,7 +181,7 @@ impl Head {
 }
 
 struct Columns {
-    head: Head,
+    head: Common,
     given: StringBuilder,
     stored: BooleanBuilder,
     output: Float64Builder,
@@ -171,70 +193,67 @@ struct Columns {
 }
 
 impl Columns {
-    fn of(model: &LiveModel) -> Self {
-        let recommends = model.shelf().is_ok();
-        let (_, fields) = if recommends {
+    fn of(shape: &Shape) -> Self {
+        let (_, fields) = if shape.items {
             pairs("item", "score", DataType::Float32)
         } else {
             pairs("feature", "contribution", DataType::Float64)
         };
         let item = Field::new("item", DataType::Struct(fields.clone()), false);
         let list = ListBuilder::new(StructBuilder::from_fields(fields, 0)).with_field(item);
-        let inputs = model.scoring().signature().inputs.iter();
         Self {
-            head: Head::new(),
+            head: Common::new(),
             given: StringBuilder::new(),
             stored: BooleanBuilder::new(),
             output: Float64Builder::new(),
             raw: Float64Builder::new(),
             base: Float64Builder::new(),
             list,
-            inputs: inputs.map(|input| ColumnBuilder::new(input.value_type, 0)).collect(),
+            inputs: shape.inputs.iter().map(|(_, value_type)| ColumnBuilder::new(*value_type, 0)).collect(),
         }
     }
 
-    fn score(&mut self, model: &LiveModel, row: &ScoreGiven) {
-        self.given.append_option((!row.given.is_empty()).then(|| given(model, row)));
-        self.stored.append_value(row.stored);
-        self.output.append_value(row.score.output);
-        self.raw.append_value(row.score.raw);
-        let reasons = &row.score.explanation.reasons;
-        self.base.append_option((!reasons.is_empty()).then_some(row.score.explanation.base));
+    fn score(&mut self, score: &ScoreBody<'_>) {
+        self.given.append_option((!score.given.is_empty()).then_some(&score.given));
+        self.stored.append_value(score.stored);
+        self.output.append_value(score.output);
+        self.raw.append_value(score.raw);
+        self.base.append_option((!score.reasons.is_empty()).then_some(score.base));
         let to = self.list.values();
-        for reason in reasons {
+        for (feature, contribution) in &score.reasons {
             if let Some(name) = to.field_builder::<StringBuilder>(0) {
-                name.append_value(&reason.feature);
+                name.append_value(feature);
             }
             if let Some(number) = to.field_builder::<Float64Builder>(1) {
-                number.append_value(reason.contribution);
+                number.append_value(*contribution);
             }
             to.append(true);
         }
-        self.list.append(!reasons.is_empty());
-        for (column, value) in self.inputs.iter_mut().zip(&row.inputs) {
-            column.push(value);
+        self.list.append(!score.reasons.is_empty());
+        for (column, cell) in self.inputs.iter_mut().zip(&score.inputs) {
+            cell.push_to(column);
         }
     }
 
-    fn items(&mut self, list: &ItemsGiven) {
-        self.given.append_value(&list.asked);
+    fn items(&mut self, list: &ItemsBody<'_>) {
+        self.given.append_value(list.asked);
         let to = self.list.values();
-        for item in &list.items {
+        for (item, score) in &list.items {
             if let Some(name) = to.field_builder::<StringBuilder>(0) {
-                name.append_value(&item.item);
+                name.append_value(item);
             }
             if let Some(number) = to.field_builder::<Float32Builder>(1) {
-                number.append_value(item.score);
+                number.append_value(*score);
             }
             to.append(true);
         }
         self.list.append(true);
     }
 
-    fn finish(mut self, model: &LiveModel) -> Vec<ArrayRef> {
+    fn finish(mut self, shape: &Shape) -> Vec<ArrayRef> {
         let mut columns = self.head.finish();
         columns.push(Arc::new(self.given.finish()));
-        if model.shelf().is_ok() {
+        if shape.items {
             columns.push(Arc::new(self.list.finish()));
             return columns;
         }
@@ -246,12 +265,4 @@ impl Columns {
         columns.extend(self.inputs.into_iter().map(ColumnBuilder::finish));
         columns
     }
-}
-
-/// What the request gave, as a JSON object by name.
-fn given(model: &LiveModel, row: &ScoreGiven) -> String {
-    let named = row.given.iter().filter_map(|(slot, value)| Some((model.slot_name(*slot)?, value.to_json())));
-    let object: serde_json::Map<String, serde_json::Value> =
-        named.map(|(name, value)| (name.to_owned(), value)).collect();
-    serde_json::Value::Object(object).to_string()
 }

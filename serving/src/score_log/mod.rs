@@ -1,37 +1,72 @@
 //! The evidence: every answer as it was given, with its inputs, version, reasons and caller.
 //!
-//! An answer is handed over as one owned [`Answered`] and waits in a queue bounded in bytes (`queue`). A thread
-//! of its own (`writer`) turns what waits into Arrow batches (`columns`), appends them to a segment per model,
-//! version and day (`segment`: an Arrow IPC stream, synced at least every `[score_log] flush`), and rolls
-//! segments into Parquet (`roll`). What reads the log (`read`) sees both.
+//! An answer is written into bytes while its request is answered (`wire`) and waits in a queue bounded in bytes
+//! (`queue`). A thread of its own (`writer`) appends what waits to a segment per model, version and day (`segment`),
+//! synced at least every `[score_log] flush`. Another (`roller`), which lets all others go first, turns segments that
+//! are full into Arrow batches (`columns`) and these into Parquet (`roll`). What reads the log (`read`) sees both.
 
+mod asker;
 mod columns;
 mod queue;
 pub mod read;
-mod record;
 mod roll;
+mod roller;
 mod segment;
+mod wire;
 mod writer;
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use parking_lot::Mutex;
 use scorehouse_features::definition::{Overflow, ScoreLogSettings};
-use scorehouse_features::time::Clock;
+use scorehouse_features::time::{Clock, DAY, Timestamp};
 
-pub use record::{Answered, Answers, Asker, ItemsGiven, ScoreGiven};
+pub use asker::Asker;
+pub use wire::{Computed, items as items_bytes, score as score_bytes};
 
 use crate::error::ServeError;
+use crate::live_model::Selected;
 use crate::telemetry::Metrics;
-use queue::Queue;
+use queue::{Handed, Queue};
+use wire::Head;
 use writer::Writer;
 
 /// The folder of a project's score log.
 #[must_use]
 pub fn folder(state: &Path) -> PathBuf {
     state.join("scores")
+}
+
+/// Memory for answers that a thread keeps between requests.
+const WORK_BYTES: usize = 1 << 20;
+
+thread_local! {
+    static WORK: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What all answers of one request share.
+#[derive(Debug, Clone, Copy)]
+pub struct Given<'a> {
+    /// When they were given.
+    pub at: Timestamp,
+    /// The version that answered.
+    pub selected: &'a Selected,
+    /// Who asked.
+    pub asker: &'a Asker,
+}
+
+/// One answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Answer<'a> {
+    /// Its place in the request.
+    pub row: u32,
+    /// The entity's or customer's key.
+    pub key: Option<&'a str>,
+    /// Its bytes, by [`score_bytes`] or [`items_bytes`].
+    pub body: &'a [u8],
 }
 
 /// A log that is being written.
@@ -86,14 +121,29 @@ impl ScoreLog {
         }
     }
 
-    /// Hands an answer over. It is dropped, and counted, when there is no room and `overflow` says so.
-    pub fn keep(&self, answered: Answered) {
+    /// Hands answers over. They are dropped, and counted, when there is no room and `overflow` says so.
+    pub fn keep<'a>(&self, given: Given<'_>, answers: impl Iterator<Item = Answer<'a>>) {
         let Some(queue) = &self.queue else { return };
-        let rows = answered.answers.rows();
-        let must = self.overflow == Overflow::Wait && !queue.is_failing();
-        if !queue.push(answered, must) {
-            self.metrics.score_log_rows("dropped", rows);
-        }
+        let Given { at, selected, asker } = given;
+        let alias = selected.alias.as_ref().map(|alias| alias.as_str());
+        let (caller, request) = (asker.name(), asker.request());
+        WORK.with_borrow_mut(|bytes| {
+            bytes.clear();
+            let mut rows = 0;
+            for Answer { row, key, body } in answers {
+                wire::append(bytes, &Head { at: at.0, request, row, caller, alias, key }, body);
+                rows += 1;
+            }
+            if rows == 0 {
+                return;
+            }
+            let must = self.overflow == Overflow::Wait && !queue.is_failing();
+            let handed = Handed { model: &selected.model, day: at.0.div_euclid(DAY), bytes, rows };
+            if !queue.push(handed, must) {
+                self.metrics.score_log_rows("dropped", rows);
+            }
+            bytes.shrink_to(WORK_BYTES);
+        });
     }
 
     /// Waits until everything handed over so far is on the disk.

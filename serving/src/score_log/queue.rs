@@ -1,19 +1,24 @@
 //! Answers that wait to be written, bounded in bytes.
 //!
-//! A push takes a lock for as long as a vector grows by one, and wakes nobody while the queue is less than a
-//! quarter full: the writer comes by itself, and a wake-up costs more than all the rest.
+//! A push takes a lock for as long as its bytes are copied, and wakes nobody until there is a bite for the writer, who
+//! otherwise comes by itself: a wake-up costs more than all the rest, and a large write disturbs requests more than
+//! several small ones.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::Notify;
 
-use super::record::Answered;
 use crate::error::ServeError;
+use crate::live_model::LiveModel;
 
 /// Longest wait for room.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Bytes for which the writer is woken.
+const BITE: usize = 256 << 10;
 
 /// Answers that wait.
 #[derive(Debug)]
@@ -31,10 +36,25 @@ pub struct Queue {
     failing: AtomicBool,
 }
 
+/// Answers of one version and one day, in the order in which they were handed over.
+#[derive(Debug)]
+pub struct Batch {
+    /// The version.
+    pub model: Arc<LiveModel>,
+    /// Days since 1970, in UTC.
+    pub day: i64,
+    /// The answers.
+    pub bytes: Vec<u8>,
+    /// How many they are.
+    pub rows: usize,
+}
+
 #[derive(Debug, Default)]
 struct Waiting {
-    answers: Vec<Answered>,
+    batches: Vec<Batch>,
     bytes: usize,
+    /// Memory of earlier batches, to be filled again.
+    spare: Vec<Vec<u8>>,
     /// How often somebody asked for a flush, and how many of these are done.
     asked: u64,
     done: u64,
@@ -44,13 +64,35 @@ struct Waiting {
 /// What the writer takes at once.
 #[derive(Debug)]
 pub struct Taken {
-    /// The answers in the order in which they were handed over.
-    pub answers: Vec<Answered>,
-    /// Their bytes.
+    /// What waited.
+    pub batches: Vec<Batch>,
+    /// Its bytes.
     pub bytes: usize,
     /// True: nothing follows.
     pub closed: bool,
     asked: u64,
+    done: u64,
+}
+
+impl Taken {
+    /// True when somebody waits until it is on the disk.
+    #[must_use]
+    pub const fn is_awaited(&self) -> bool {
+        self.closed || self.asked > self.done
+    }
+}
+
+/// Answers handed over together.
+#[derive(Debug, Clone, Copy)]
+pub struct Handed<'a> {
+    /// The version that answered.
+    pub model: &'a Arc<LiveModel>,
+    /// The day of the answer.
+    pub day: i64,
+    /// The answers.
+    pub bytes: &'a [u8],
+    /// How many they are.
+    pub rows: usize,
 }
 
 impl Queue {
@@ -98,21 +140,21 @@ impl Queue {
         tokio::time::timeout(PATIENCE, wait).await.map_err(|_| ServeError::Overloaded { retry_after: 1 })
     }
 
-    /// Hands an answer over; one that `must` be kept is taken even when the queue is full. False when it was not
-    /// taken.
-    pub fn push(&self, answered: Answered, must: bool) -> bool {
-        let bytes = size_of::<Answered>() + answered.answers.bytes();
+    /// Hands answers over; what `must` be kept is taken even when the queue is full. False when it was not taken.
+    pub fn push(&self, handed: Handed<'_>, must: bool) -> bool {
+        let bytes = handed.bytes.len();
         let held = self.held.fetch_add(bytes, Ordering::Relaxed);
         if held >= self.limit && !must {
             self.held.fetch_sub(bytes, Ordering::Relaxed);
             return false;
         }
         let mut waiting = self.waiting.lock();
-        waiting.answers.push(answered);
+        waiting.add(handed);
         let (before, after) = (waiting.bytes, waiting.bytes + bytes);
         waiting.bytes = after;
         drop(waiting);
-        if before < self.limit / 4 && after >= self.limit / 4 {
+        let bite = BITE.min(self.limit / 4);
+        if before < bite && after >= bite {
             self.wake.notify_one();
         }
         true
@@ -121,23 +163,29 @@ impl Queue {
     /// Takes everything that waits, after at most `patience`.
     pub fn take(&self, patience: Duration) -> Taken {
         let mut waiting = self.waiting.lock();
-        if !waiting.closed && waiting.asked == waiting.done && waiting.bytes < self.limit / 4 {
+        if !waiting.closed && waiting.asked == waiting.done && waiting.bytes < BITE.min(self.limit / 4) {
             let _ = self.wake.wait_for(&mut waiting, patience);
         }
         Taken {
-            answers: std::mem::take(&mut waiting.answers),
+            batches: std::mem::take(&mut waiting.batches),
             bytes: std::mem::take(&mut waiting.bytes),
             closed: waiting.closed,
             asked: waiting.asked,
+            done: waiting.done,
         }
     }
 
     /// What was taken is written, or given up.
-    pub fn settle(&self, taken: &Taken, failing: bool) {
+    pub fn settle(&self, taken: Taken, failing: bool) {
         self.failing.store(failing, Ordering::Relaxed);
         self.held.fetch_sub(taken.bytes, Ordering::Relaxed);
         self.freed.notify_waiters();
-        self.waiting.lock().done = taken.asked;
+        let mut waiting = self.waiting.lock();
+        waiting.done = taken.asked;
+        // Memory that was filled before costs no page faults when it is filled again.
+        waiting.spare = taken.batches.into_iter().map(|batch| batch.bytes).collect();
+        waiting.spare.iter_mut().for_each(Vec::clear);
+        drop(waiting);
         self.written.notify_all();
     }
 
@@ -166,5 +214,20 @@ impl Queue {
         self.waiting.lock().closed = true;
         self.wake.notify_one();
         self.written.notify_all();
+    }
+}
+
+impl Waiting {
+    fn add(&mut self, handed: Handed<'_>) {
+        let Handed { model, day, bytes, rows } = handed;
+        let same = |batch: &&mut Batch| batch.day == day && Arc::ptr_eq(&batch.model, model);
+        if let Some(batch) = self.batches.iter_mut().find(same) {
+            batch.bytes.extend_from_slice(bytes);
+            batch.rows += rows;
+            return;
+        }
+        let mut fresh = self.spare.pop().unwrap_or_default();
+        fresh.extend_from_slice(bytes);
+        self.batches.push(Batch { model: model.clone(), day, bytes: fresh, rows });
     }
 }

@@ -18,7 +18,7 @@ use super::segment;
 /// The folder of segments.
 pub const OPEN: &str = "open";
 
-/// What a segment's name says: `model.day.version-began.arrows`.
+/// What a segment's name says: `model.day.version-began.answers`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Name {
     /// The model.
@@ -79,21 +79,22 @@ pub fn list(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// Turns a segment into Parquet and removes it.
+/// Turns a segment into Parquet and removes it; `pause` is called before every piece of work.
 ///
 /// # Errors
 /// When the disk refuses; the segment stays then.
-pub fn roll(folder: &Path, segment: &Path) -> Result<(), ParquetError> {
+pub fn roll(folder: &Path, segment: &Path, pause: &dyn Fn()) -> Result<(), ParquetError> {
     let Some(name) = Name::of(segment) else { return Ok(()) };
     let target = name.parquet(folder);
     if !target.exists() {
-        write(segment, &target)?;
+        pause();
+        write(segment, &target, pause)?;
     }
     fs::remove_file(segment)?;
     Ok(())
 }
 
-fn write(segment: &Path, target: &Path) -> Result<(), ParquetError> {
+fn write(segment: &Path, target: &Path, pause: &dyn Fn()) -> Result<(), ParquetError> {
     let mut batches = segment::batches(segment)?.filter(|batch| batch.num_rows() > 0).peekable();
     let Some(first) = batches.peek() else { return Ok(()) };
     let parent = target.parent().unwrap_or(target);
@@ -103,6 +104,7 @@ fn write(segment: &Path, target: &Path) -> Result<(), ParquetError> {
     let properties = WriterProperties::builder().set_compression(Compression::ZSTD(level)).build();
     let mut writer = ArrowWriter::try_new(File::create(&partial)?, first.schema(), Some(properties))?;
     for batch in batches {
+        pause();
         writer.write(&batch)?;
     }
     writer.into_inner()?.sync_all()?;

@@ -1,25 +1,30 @@
-//! Segments: what is written first, an Arrow IPC stream of one version's answers of one day.
+//! Segments: what is written first, one version's answers of one day as they were handed over.
 //!
-//! A batch is in the stream once its bytes are; a crash leaves at most one torn batch at the end, which reading
-//! passes over.
+//! A segment begins with its [`Shape`] and goes on in chunks, each with its length and checksum. A chunk is in the
+//! segment once its bytes are; a crash leaves at most one torn chunk at the end, which reading passes over.
 
 use std::fs::{File, OpenOptions};
-use std::io::BufWriter;
+use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
 use arrow_array::RecordBatch;
-use arrow_ipc::reader::StreamReader;
-use arrow_ipc::writer::StreamWriter;
-use arrow_schema::{ArrowError, SchemaRef};
+
+use super::columns::{Shape, batch};
 
 /// What segments' names end in.
-pub const ENDING: &str = "arrows";
+pub const ENDING: &str = "answers";
+
+/// Bytes of a chunk at most; what waits in memory is less.
+const MOST: u32 = 1 << 30;
+/// Bytes of answers that make one batch when a segment is read.
+const BATCH: usize = 4 << 20;
 
 /// A segment that is being written.
 pub struct Segment {
     path: PathBuf,
-    writer: StreamWriter<BufWriter<File>>,
-    bytes: usize,
+    file: File,
+    bytes: u64,
+    unsynced: bool,
 }
 
 impl Segment {
@@ -27,45 +32,90 @@ impl Segment {
     ///
     /// # Errors
     /// When the file cannot be made.
-    pub fn create(path: PathBuf, schema: &SchemaRef) -> Result<Self, ArrowError> {
+    pub fn create(path: PathBuf, shape: &Shape) -> io::Result<Self> {
         let file = OpenOptions::new().write(true).create_new(true).open(&path)?;
-        let writer = StreamWriter::try_new_buffered(file, schema)?;
-        Ok(Self { path, writer, bytes: 0 })
+        let mut segment = Self { path, file, bytes: 0, unsynced: true };
+        segment.chunk(&serde_json::to_vec(shape)?)?;
+        Ok(segment)
     }
 
-    /// Appends a batch and waits until it is on the disk.
+    /// Appends answers.
+    ///
+    /// # Errors
+    /// When the disk refuses them; the segment must not be written to again.
+    pub fn append(&mut self, answers: &[u8]) -> io::Result<()> {
+        // Answers that wait are bounded, but a chunk's length is a promise that reading relies on.
+        answers
+            .len()
+            .try_into()
+            .ok()
+            .filter(|length: &u32| *length <= MOST)
+            .ok_or(io::ErrorKind::InvalidInput)?;
+        self.chunk(answers)
+    }
+
+    /// Waits until all that was appended is on the disk.
     ///
     /// # Errors
     /// When the disk refuses it; the segment must not be written to again.
-    pub fn append(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
-        self.writer.write(batch)?;
-        self.writer.flush()?;
-        self.writer.get_ref().get_ref().sync_data()?;
-        self.bytes += batch.get_array_memory_size();
+    pub fn sync(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.unsynced) { self.file.sync_data() } else { Ok(()) }
+    }
+
+    fn chunk(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut head = [0; 8];
+        head[..4].copy_from_slice(&(bytes.len() as u32).to_le_bytes());
+        head[4..].copy_from_slice(&crc32fast::hash(bytes).to_le_bytes());
+        self.file.write_all(&head)?;
+        self.file.write_all(bytes)?;
+        self.bytes += (head.len() + bytes.len()) as u64;
+        self.unsynced = true;
         Ok(())
     }
 
-    /// Bytes of the batches in memory, roughly.
+    /// Bytes written so far.
     #[must_use]
-    pub const fn bytes(&self) -> usize {
+    pub const fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Ends the segment; its file.
-    ///
-    /// # Errors
-    /// When the disk refuses the stream's end.
-    pub fn finish(mut self) -> Result<PathBuf, ArrowError> {
-        self.writer.finish()?;
-        Ok(self.path)
+    /// Its file.
+    #[must_use]
+    pub fn into_path(self) -> PathBuf {
+        self.path
     }
 }
 
-/// The whole batches of a segment; what a crash tore off at its end is passed over.
+/// The whole chunks of a segment as batches; what a crash tore off at its end is passed over.
 ///
 /// # Errors
-/// When the file cannot be opened. A file without even a schema has no batches.
-pub fn batches(path: &Path) -> std::io::Result<impl Iterator<Item = RecordBatch> + use<>> {
-    let reader = StreamReader::try_new_buffered(File::open(path)?, None).ok();
-    Ok(reader.into_iter().flat_map(|reader| reader.map_while(Result::ok)))
+/// When the file cannot be opened. A file without even a shape has no batches.
+pub fn batches(path: &Path) -> io::Result<impl Iterator<Item = RecordBatch> + use<>> {
+    let mut file = BufReader::new(File::open(path)?);
+    let shape = chunk(&mut file).and_then(|bytes| serde_json::from_slice::<Shape>(&bytes).ok());
+    Ok(std::iter::from_fn(move || {
+        let shape = shape.as_ref()?;
+        let mut bytes = chunk(&mut file)?;
+        // One batch for each flush would make files of very many, very small pieces.
+        while bytes.len() < BATCH {
+            let Some(next) = chunk(&mut file) else { break };
+            bytes.extend_from_slice(&next);
+        }
+        batch(shape, &bytes).ok()
+    }))
+}
+
+/// The next chunk, if it is whole.
+fn chunk(file: &mut impl Read) -> Option<Vec<u8>> {
+    let mut head = [0; 8];
+    file.read_exact(&mut head).ok()?;
+    let (length, sum) = head.split_first_chunk::<4>()?;
+    let length = u32::from_le_bytes(*length);
+    if length > MOST {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    file.take(length.into()).read_to_end(&mut bytes).ok()?;
+    let whole = bytes.len() == length as usize && crc32fast::hash(&bytes).to_le_bytes() == *sum;
+    whole.then_some(bytes)
 }

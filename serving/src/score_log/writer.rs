@@ -4,39 +4,42 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arrow_schema::SchemaRef;
 use indexmap::IndexMap;
 use scorehouse_features::definition::ScoreLogSettings;
-use scorehouse_features::time::{Clock, Span};
+use scorehouse_features::time::{Clock, DAY, Timestamp};
 
-use super::columns;
-use super::queue::{Queue, Taken};
-use super::record::Answered;
-use super::roll::{self, Name, OPEN, day};
+use super::columns::Shape;
+use super::queue::{Batch, Queue, Taken};
+use super::roll::{Name, OPEN, day};
+use super::roller::Roller;
 use super::segment::Segment;
 use crate::error::ServeError;
 use crate::telemetry::Metrics;
 
-/// Bytes in memory after which a segment is rolled.
-const SEGMENT_BYTES: usize = 64 << 20;
+/// Bytes after which a segment is rolled.
+const SEGMENT_BYTES: u64 = 256 << 20;
+/// Shortest time over which the pace of answers is measured.
+const PACE: Duration = Duration::from_millis(50);
 /// Age after which a segment is rolled.
 const SEGMENT_AGE: Duration = Duration::from_secs(3600);
+
+/// Model, version and day.
+type Group = (String, u32, i64);
 
 /// What the thread holds.
 pub struct Writer {
     folder: PathBuf,
     flush: Duration,
-    keep: Option<Span>,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
-    open: IndexMap<(String, u32, String), Open>,
+    roller: Roller,
+    open: IndexMap<Group, Open>,
     /// Tells segments of one process apart.
     made: u64,
 }
 
 struct Open {
     segment: Segment,
-    schema: SchemaRef,
     since: Instant,
 }
 
@@ -55,78 +58,98 @@ impl Writer {
         std::fs::create_dir_all(&open)
             .map_err(|source| ServeError::Io { what: open.display().to_string(), source })?;
         let flush = Duration::from_micros(settings.flush.0.unsigned_abs());
-        let keep = settings.keep;
-        Ok(Self { folder, flush, keep, clock, metrics, open: IndexMap::new(), made: 0 })
+        let roller = Roller::start(folder.clone(), settings.keep, clock.clone())?;
+        Ok(Self { folder, flush, clock, metrics, roller, open: IndexMap::new(), made: 0 })
     }
 
-    /// Writes until the queue is closed.
+    /// Writes until the queue is closed, and waits until all of it is rolled.
     pub fn run(mut self, queue: &Queue) {
-        self.roll_all();
-        let mut failing = false;
+        let (mut failing, mut synced) = (false, Instant::now());
+        let (mut bytes, mut since) = (0, Instant::now());
         loop {
             let taken = queue.take(self.flush);
             self.metrics.score_log_waiting(taken.bytes);
-            let written = self.write(&taken);
-            if let Err(error) = &written {
-                let rows = taken.answers.iter().map(|answered| answered.answers.rows()).sum();
-                self.metrics.score_log_rows("lost", rows);
-                if !failing {
-                    tracing::error!(%error, "the score log cannot be written; answers go on without it");
-                }
+            let mut written = self.write(&taken);
+            bytes += taken.bytes as u64;
+            if taken.is_awaited() || synced.elapsed() >= self.flush {
+                written = self.sync().and(written);
+                synced = Instant::now();
+            }
+            if since.elapsed() >= PACE {
+                self.roller.tell((bytes as f64 / since.elapsed().as_secs_f64()) as u64);
+                (bytes, since) = (0, Instant::now());
+            }
+            if let Err(error) = &written
+                && !failing
+            {
+                tracing::error!(%error, "the score log cannot be written; answers go on without it");
             }
             failing = written.is_err();
-            queue.settle(&taken, failing);
-            if taken.closed {
-                self.open.clear();
-                self.roll_all();
+            let closed = taken.closed;
+            queue.settle(taken, failing);
+            self.roll_if(|open, _| closed || open.segment.bytes() >= SEGMENT_BYTES);
+            if closed {
+                self.roller.finish();
                 return;
             }
-            self.roll_due();
+            let today = self.clock.now().0.div_euclid(DAY);
+            self.roll_if(|open, day| day != today || open.since.elapsed() >= SEGMENT_AGE);
         }
     }
 
-    /// Appends what was taken to the segments it belongs to.
-    fn write(&mut self, taken: &Taken) -> Result<(), String> {
-        let mut groups: IndexMap<(String, u32, String), Vec<&Answered>> = IndexMap::new();
-        for answered in &taken.answers {
-            let model = &answered.selected.model;
-            let group = (model.name().to_owned(), model.version().0, day(answered.at));
-            groups.entry(group).or_default().push(answered);
-        }
+    /// Waits until all that is written is on the disk.
+    fn sync(&mut self) -> std::io::Result<()> {
         let mut failed = Ok(());
-        for (group, answers) in groups {
-            if let Err(error) = self.append(&group, &answers) {
-                // What is torn is not written to again; the next answers begin a segment of their own.
-                self.open.swap_remove(&group);
+        let groups: Vec<Group> = self.open.keys().cloned().collect();
+        for group in groups {
+            let Some(open) = self.open.get_mut(&group) else { continue };
+            if let Err(error) = open.segment.sync() {
+                self.give_up(&group);
                 failed = Err(error);
             }
         }
         failed
     }
 
-    fn append(&mut self, group: &(String, u32, String), answers: &[&Answered]) -> Result<(), String> {
-        let Some(first) = answers.first() else { return Ok(()) };
-        let model = &first.selected.model;
-        if !self.open.contains_key(group) {
-            let schema = columns::schema(model);
-            let path = self.next(group, first);
-            let segment = Segment::create(path, &schema).map_err(|error| error.to_string())?;
-            self.open.insert(group.clone(), Open { segment, schema, since: Instant::now() });
+    /// Hands a segment to the roller; the next answers begin another.
+    fn give_up(&mut self, group: &Group) {
+        if let Some(torn) = self.open.swap_remove(group) {
+            self.roller.roll(torn.segment.into_path());
         }
-        let Some(open) = self.open.get_mut(group) else { return Ok(()) };
-        let batch = columns::batch(&open.schema, model, answers.iter().copied());
-        let batch = batch.map_err(|error| error.to_string())?;
-        open.segment.append(&batch).map_err(|error| error.to_string())?;
-        self.metrics.score_log_rows("written", batch.num_rows());
-        Ok(())
+    }
+
+    /// Appends what was taken to the segments it belongs to.
+    fn write(&mut self, taken: &Taken) -> std::io::Result<()> {
+        let mut failed = Ok(());
+        for batch in &taken.batches {
+            let group = (batch.model.name().to_owned(), batch.model.version().0, batch.day);
+            match self.append(&group, batch) {
+                Ok(()) => self.metrics.score_log_rows("written", batch.rows),
+                Err(error) => {
+                    self.give_up(&group);
+                    self.metrics.score_log_rows("lost", batch.rows);
+                    failed = Err(error);
+                }
+            }
+        }
+        failed
+    }
+
+    fn append(&mut self, group: &Group, batch: &Batch) -> std::io::Result<()> {
+        if !self.open.contains_key(group) {
+            let segment = Segment::create(self.next(group), &Shape::of(&batch.model))?;
+            self.open.insert(group.clone(), Open { segment, since: Instant::now() });
+        }
+        self.open.get_mut(group).map_or(Ok(()), |open| open.segment.append(&batch.bytes))
     }
 
     /// The file of a new segment.
-    fn next(&mut self, (model, version, day): &(String, u32, String), first: &Answered) -> PathBuf {
+    fn next(&mut self, (model, version, number): &Group) -> PathBuf {
         loop {
             self.made += 1;
-            let own = format!("{version}-{:016x}-{}", first.at.0, self.made);
-            let name = Name { model: model.clone(), day: day.clone(), own };
+            let own = format!("{version}-{:016x}-{}", self.clock.now().0, self.made);
+            let day = day(Timestamp(number.saturating_mul(DAY)));
+            let name = Name { model: model.clone(), day, own };
             let path = name.segment(&self.folder);
             if !path.exists() && !name.parquet(&self.folder).exists() {
                 return path;
@@ -134,50 +157,17 @@ impl Writer {
         }
     }
 
-    fn roll_due(&mut self) {
-        let today = day(self.clock.now());
-        let due = |(_, _, day): &(String, u32, String), open: &Open| {
-            *day != today || open.segment.bytes() >= SEGMENT_BYTES || open.since.elapsed() >= SEGMENT_AGE
-        };
-        let groups: Vec<_> = self
-            .open
-            .iter()
-            .filter(|(group, open)| due(group, open))
-            .map(|(group, _)| group.clone())
-            .collect();
-        if !groups.is_empty() {
-            self.forget();
-        }
+    /// Hands segments that are `due` to the roller.
+    fn roll_if(&mut self, due: impl Fn(&Open, i64) -> bool) {
+        let is_due = |(group, open): &(&Group, &Open)| due(open, group.2);
+        let groups: Vec<Group> = self.open.iter().filter(is_due).map(|(group, _)| group.clone()).collect();
         for group in groups {
-            if let Some(open) = self.open.swap_remove(&group) {
-                match open.segment.finish() {
-                    Ok(path) => self.roll(&path),
-                    Err(error) => tracing::warn!(%error, "a segment of the score log could not be ended"),
-                }
+            if let Some(open) = self.open.get_mut(&group)
+                && let Err(error) = open.segment.sync()
+            {
+                tracing::error!(%error, "the end of a segment of the score log may be lost in a crash");
             }
-        }
-    }
-
-    /// Rolls every segment there is, and forgets what is too old.
-    fn roll_all(&self) {
-        match roll::segments(&self.folder) {
-            Ok(paths) => paths.iter().for_each(|path| self.roll(path)),
-            Err(error) => tracing::warn!(%error, "the score log's segments cannot be listed"),
-        }
-        self.forget();
-    }
-
-    fn forget(&self) {
-        if let Some(keep) = self.keep
-            && let Err(error) = roll::forget(&self.folder, self.clock.now(), keep)
-        {
-            tracing::warn!(%error, "old answers cannot be removed from the score log");
-        }
-    }
-
-    fn roll(&self, path: &std::path::Path) {
-        if let Err(error) = roll::roll(&self.folder, path) {
-            tracing::warn!(%error, segment = %path.display(), "a segment of the score log stays as it is");
+            self.give_up(&group);
         }
     }
 }

@@ -16,6 +16,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 
+use super::hands::Hands;
+
 /// How long the listener rests when the system has no room for another connection.
 const REST: Duration = Duration::from_millis(50);
 
@@ -32,8 +34,14 @@ pub struct Terms {
     pub drain: Duration,
 }
 
-/// Serves `app` on `listener` until `stop` completes, then lets the requests under way finish.
-pub async fn answer(listener: TcpListener, app: Router, terms: Terms, stop: impl Future<Output = ()>) {
+/// Serves `app` on `listener` until `stop` completes, then lets the requests under way finish. Connections are answered
+/// by `hands`.
+pub async fn answer(
+    listener: TcpListener,
+    (app, hands): (Router, Hands),
+    terms: Terms,
+    stop: impl Future<Output = ()>,
+) {
     let graceful = GracefulShutdown::new();
     let room = Arc::new(Semaphore::new(terms.connections.min(Semaphore::MAX_PERMITS)));
     let mut stop = pin!(stop);
@@ -44,9 +52,13 @@ pub async fn answer(listener: TcpListener, app: Router, terms: Terms, stop: impl
         };
         let connection = Connection { app: app.clone(), terms: terms.clone(), watcher: graceful.watcher() };
         let (stream, peer, permit) = taken;
-        tokio::spawn(async move {
+        let Ok(stream) = stream.into_std() else { continue };
+        hands.give(move || async move {
             let _permit = permit;
-            connection.serve(stream, peer).await;
+            match TcpStream::from_std(stream) {
+                Ok(stream) => connection.serve(stream, peer).await,
+                Err(error) => tracing::warn!(%peer, %error, "a connection could not be handed over"),
+            }
         });
     }
     drop(listener);

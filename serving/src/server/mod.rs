@@ -1,5 +1,6 @@
 //! The server's life: open the stores, listen, answer, drain, stop.
 
+mod hands;
 mod listen;
 mod tls;
 
@@ -17,6 +18,7 @@ use crate::error::ServeError;
 use crate::routes::app;
 use crate::state::{AppState, StateParts};
 use crate::{live_model, stores, telemetry, upkeep};
+use hands::Hands;
 use listen::Terms;
 
 /// Serves until SIGTERM or ctrl-c, then lets the requests under way finish.
@@ -27,9 +29,9 @@ use listen::Terms;
 /// [`ServeError::Io`] when the address cannot be bound, and whatever opening the stores reports.
 pub fn run(options: ServeOptions) -> Result<(), ServeError> {
     let server = open(options)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    // It takes connections and waits for the stop; `hands` answer.
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .thread_name("serve")
         .build()
         .map_err(|source| ServeError::Io { what: "the runtime did not start".into(), source })?;
     runtime.block_on(serve(server, stop_asked()))
@@ -83,12 +85,13 @@ pub async fn serve(
     let listening = |source| ServeError::Io { what: format!("cannot listen on {listen}"), source };
     let listener = TcpListener::bind(&listen).await.map_err(listening)?;
     let address = listener.local_addr().map_err(listening)?;
+    let hands = Hands::start(std::thread::available_parallelism().map_or(1, usize::from))?;
     tracing::info!(%address, tls = terms.tls.is_some(), "listening");
     state.access.listening_on(address);
     if let Some(ready) = on_ready {
         ready(address);
     }
-    listen::answer(listener, app(state), terms, stop).await;
+    listen::answer(listener, (app(state), hands), terms, stop).await;
     // What was answered is on the disk before the process ends.
     let closed = tokio::task::spawn_blocking(move || evidence.score_log.close()).await;
     if closed.is_err() {

@@ -7,7 +7,7 @@ use serde::ser::SerializeMap;
 
 use super::{ITEMS, RecommendRequest};
 use crate::live_model::Selected;
-use crate::score_log::{Answered, Answers, Asker, ItemsGiven};
+use crate::score_log::{Answer, Asker, Given as Shared, items_bytes};
 use crate::service::scalar::{Fields, Scalar};
 use crate::state::AppState;
 
@@ -33,10 +33,10 @@ pub fn keep(state: &AppState, selected: &Selected, asker: Asker, given: Given<'_
         basket: request.basket.iter().map(|item| &**item).collect(),
         request: Written(&request.request),
     };
-    let customer = request.customer.as_deref().map(Box::from);
-    let list = ItemsGiven { customer, as_of, asked: asked.text(), items };
-    let (at, selected) = (state.clock.now(), selected.clone());
-    state.score_log.keep(Answered { at, selected, asker, answers: Answers::Items(Box::new(list)) });
+    let body = items_bytes(as_of, &asked.text(), &items);
+    let answer = Answer { row: 0, key: request.customer.as_deref(), body: &body };
+    let shared = Shared { at: state.clock.now(), selected, asker: &asker };
+    state.score_log.keep(shared, std::iter::once(answer));
 }
 
 #[derive(Serialize)]

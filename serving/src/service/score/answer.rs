@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use crate::error::ServeError;
 use crate::live_model::Selected;
 use crate::problem::ErrorBody;
-use crate::service::score::row::Kept;
+use crate::service::score::row::Evidence;
 
 /// Scores of one version of a model.
 #[derive(Debug, Serialize, ToSchema)]
@@ -81,7 +81,7 @@ pub struct Scored<'a> {
     /// Its score, or why there is none.
     pub result: Result<Score, ServeError>,
     /// What it was computed from, where that is kept.
-    pub kept: Option<Kept>,
+    pub kept: Option<Evidence>,
 }
 
 #[derive(Debug)]
@@ -110,8 +110,8 @@ impl<'a> ScoreAnswer<'a> {
     }
 
     /// The rows, for the evidence.
-    pub fn into_rows(self) -> impl Iterator<Item = Scored<'a>> {
-        self.scores.into_iter().map(|row| row.scored)
+    pub fn rows(&self) -> impl Iterator<Item = &Scored<'a>> {
+        self.scores.iter().map(|row| &row.scored)
     }
 
     /// The answer's bytes.

@@ -12,7 +12,7 @@ use scorehouse_features::time::Timestamp;
 pub use answer::{ScoreAnswer, Scored};
 pub use evidence::keep;
 pub use request::{EntityAsked, ScoreRequest};
-pub use row::{EntityRead, Kept, NOBODY, Row, score_entity};
+pub use row::{EntityRead, Evidence, NOBODY, Row, score_entity};
 
 use crate::access::Caller;
 use crate::error::ServeError;
@@ -58,7 +58,7 @@ pub fn score(
     let scores = answered(state, &asker.caller, &selected, request, as_of)?;
     let answer = ScoreAnswer::new(&selected, as_of, scores);
     let bytes = answer.to_json()?;
-    keep(state, &selected, asker, answer.into_rows());
+    keep(state, &selected, &asker, answer.rows());
     Ok(bytes)
 }
 
@@ -127,7 +127,7 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    fn score(&self, row: &Row<'_>) -> Result<(scorehouse_models::Score, Option<Kept>), ServeError> {
+    fn score(&self, row: &Row<'_>) -> Result<(scorehouse_models::Score, Option<Evidence>), ServeError> {
         match row {
             Row::Entity(entity) => {
                 let as_of = match &entity.as_of {

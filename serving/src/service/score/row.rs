@@ -11,6 +11,7 @@ use scorehouse_models::Score;
 use super::request::EntityAsked;
 use crate::error::ServeError;
 use crate::live_model::LiveModel;
+use crate::score_log::{Computed, score_bytes};
 use crate::service::entities::{key_of, unknown_key};
 use crate::service::scalar::Fields;
 
@@ -51,6 +52,9 @@ thread_local! {
 /// that Unicode reserves never to be a character.
 pub const NOBODY: &str = "\u{fdd0}";
 
+/// A score with what it was computed from, as bytes for the score log.
+pub type Evidence = Vec<u8>;
+
 /// What is asked of one entity.
 #[derive(Debug, Clone, Copy)]
 pub struct EntityRead<'a> {
@@ -66,19 +70,6 @@ pub struct EntityRead<'a> {
     pub keep: bool,
 }
 
-/// What a score was computed from, for the evidence.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Kept {
-    /// The moment whose knowledge counted.
-    pub as_of: Timestamp,
-    /// True when the inputs came from the store, save what the request gave.
-    pub stored: bool,
-    /// The model's inputs in order.
-    pub inputs: Vec<Value>,
-    /// What the request gave in place of stored values, by slot.
-    pub given: Vec<(usize, Value)>,
-}
-
 /// Scores one entity.
 ///
 /// # Errors
@@ -87,7 +78,7 @@ pub fn score_entity(
     online: &dyn OnlineStore,
     model: &LiveModel,
     asked: &EntityRead<'_>,
-) -> Result<(Score, Option<Kept>), ServeError> {
+) -> Result<(Score, Option<Evidence>), ServeError> {
     let (plan, entity) = model.plan()?;
     let key = key_of(asked.entity.key.as_deref().unwrap_or(NOBODY))?;
     if asked.entity.key.is_some() && !online.contains(entity, &key)? {
@@ -101,11 +92,9 @@ pub fn score_entity(
         let read = Read { key: &key, as_of: asked.as_of, request: &request, overrides: &work.overrides };
         plan.read(online, &read, &mut work.read, &mut work.values)?;
         let score = model.scoring().score(&work.values, asked.as_of, asked.reasons, &mut work.score)?;
-        let kept = asked.keep.then(|| Kept {
-            as_of: asked.as_of,
-            stored: true,
-            inputs: std::mem::take(&mut work.values),
-            given: work.overrides.clone(),
+        let kept = asked.keep.then(|| {
+            let (inputs, given) = (&work.values, &work.overrides);
+            score_bytes(model, Computed { as_of: asked.as_of, stored: true, inputs, given, score: &score })
         });
         Ok((score, kept))
     })
@@ -120,7 +109,7 @@ pub fn score_inputs(
     fields: &Fields<'_>,
     (as_of, reasons): (Timestamp, usize),
     keep: bool,
-) -> Result<(Score, Option<Kept>), ServeError> {
+) -> Result<(Score, Option<Evidence>), ServeError> {
     WORK.with_borrow_mut(|work| {
         work.values.clear();
         work.values.resize(model.scoring().signature().inputs.len(), Value::Missing(Missing::NotGiven));
@@ -130,8 +119,8 @@ pub fn score_inputs(
         }
         let score = model.scoring().score(&work.values, as_of, reasons, &mut work.score)?;
         let kept = keep.then(|| {
-            let inputs = std::mem::take(&mut work.values);
-            Kept { as_of, stored: false, inputs, given: Vec::new() }
+            let inputs = &work.values;
+            score_bytes(model, Computed { as_of, stored: false, inputs, given: &[], score: &score })
         });
         Ok((score, kept))
     })
