@@ -1,7 +1,7 @@
-//! Writes a project to serve under load: 10,000 customers, 30 stored features of 3 views, a forest of 200 trees.
+//! Writes a project to serve under load: 30,000 customers, 30 stored features of 3 views, a forest of 200 trees.
 //!
 //! `cargo run -p scorehouse-bench --example serve_project -- FOLDER`, then `scorehouse --project FOLDER serve` and
-//! `tests/bench/serve.sh`, which asks the ceiling beside it in the same run.
+//! `tests/bench/serve.py`, which asks the ceiling beside it in the same run.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ use scorehouse_models::{
     Signature, SqliteRegistry, Transform,
 };
 
-const CUSTOMERS: usize = 10_000;
+const CUSTOMERS: usize = 30_000;
 const VIEWS: usize = 3;
 const PER_VIEW: usize = 10;
 const TREES: usize = 200;
@@ -136,13 +136,19 @@ fn register(project: &Project) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Bodies for the load generator: one row, a hundred, and one with reasons; the ceiling's own beside them.
+/// Bodies for the load generator: one row, a hundred, with reasons, every customer in turn; the ceiling's own beside them.
 fn bodies(folder: &Path) -> anyhow::Result<()> {
     let keys =
         |n: usize| (0..n).map(|i| format!("\"C-{}\"", i * 37 % CUSTOMERS)).collect::<Vec<_>>().join(",");
     std::fs::write(folder.join("score_1.json"), "{\"entity\":\"C-1234\"}")?;
     std::fs::write(folder.join("score_100.json"), format!("{{\"entities\":[{}]}}", keys(100)))?;
     std::fs::write(folder.join("reasons_1.json"), "{\"entity\":\"C-1234\",\"reasons\":5}")?;
+    // Every customer in turn: none is asked again before 30,000 others.
+    let each = |rest: &str| -> String {
+        (0..CUSTOMERS).map(|i| format!("{{\"entity\":\"C-{}\"{rest}}}\n", i * 7 % CUSTOMERS)).collect()
+    };
+    std::fs::write(folder.join("score_each.jsonl"), each(""))?;
+    std::fs::write(folder.join("reasons_each.jsonl"), each(",\"reasons\":5"))?;
     for rows in [1, 100] {
         let width = VIEWS * PER_VIEW;
         let data: Vec<String> = (0..rows * width).map(|i| format!("{:.6}", number(i))).collect();

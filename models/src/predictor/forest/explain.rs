@@ -82,32 +82,28 @@ impl Explainer {
         explainer
     }
 
-    /// Adds `factor` times every column's contribution for `row` to `out`, and gives `factor` times the base.
-    pub(super) fn add(&self, forest: &Forest, row: &[f64], factor: f64, out: &mut [f64]) -> f64 {
-        for trees in self.trees.chunk_by(|l, r| l.points == r.points) {
-            match trees[0].points {
-                2 => self.add_with::<2>(trees, forest, row, factor, out),
-                3 => self.add_with::<3>(trees, forest, row, factor, out),
-                4 => self.add_with::<4>(trees, forest, row, factor, out),
-                6 => self.add_with::<6>(trees, forest, row, factor, out),
-                8 => self.add_with::<8>(trees, forest, row, factor, out),
-                16 => self.add_with::<16>(trees, forest, row, factor, out),
-                _ => self.add_with::<64>(trees, forest, row, factor, out),
-            }
-        }
-        factor * self.base
+    /// The mean score of the training rows.
+    pub(super) const fn base(&self) -> f64 {
+        self.base
     }
 
-    fn add_with<const N: usize>(
-        &self,
-        trees: &[Span],
-        forest: &Forest,
-        row: &[f64],
-        factor: f64,
-        out: &mut [f64],
-    ) {
+    /// Adds every column's contribution for `row`, a row of sides, to `out`.
+    pub(super) fn add(&self, forest: &Forest, row: &[f64], out: &mut [f64]) {
+        for trees in self.trees.chunk_by(|l, r| l.points == r.points) {
+            match trees[0].points {
+                2 => self.add_with::<2>(trees, forest, row, out),
+                3 => self.add_with::<3>(trees, forest, row, out),
+                4 => self.add_with::<4>(trees, forest, row, out),
+                6 => self.add_with::<6>(trees, forest, row, out),
+                8 => self.add_with::<8>(trees, forest, row, out),
+                16 => self.add_with::<16>(trees, forest, row, out),
+                _ => self.add_with::<64>(trees, forest, row, out),
+            }
+        }
+    }
+
+    fn add_with<const N: usize>(&self, trees: &[Span], forest: &Forest, row: &[f64], out: &mut [f64]) {
         let mut walk = Walk::<N>::new(forest, row, self.largest);
-        walk.rule.weights.iter_mut().for_each(|weight| *weight *= factor);
         for tree in trees {
             let steps = &self.steps[tree.root as usize..][..tree.nodes as usize];
             if forest.sets.ends.is_empty() {

@@ -1,6 +1,7 @@
 //! A sum of trees, laid out for the cache: boosted trees and random forests.
 
 mod builder;
+mod cells;
 mod explain;
 mod node;
 mod quadrature;
@@ -11,6 +12,7 @@ use std::sync::OnceLock;
 pub use builder::{ForestBuilder, SplitRule, TreeNode};
 pub(crate) use store::ForestHeader;
 
+use cells::Cells;
 use explain::Explainer;
 use node::{CodeSets, Node, sides};
 
@@ -34,7 +36,7 @@ pub struct Forest {
     base: f64,
     width: usize,
     scale: Scale,
-    explainer: OnceLock<Box<Explainer>>,
+    explainer: OnceLock<Box<(Explainer, Cells)>>,
 }
 
 /// Where a tree stands, and how many steps lead to its deepest leaf.
@@ -82,7 +84,11 @@ impl Forest {
 
     /// Builds the tables that contributions read, unless they stand.
     pub(crate) fn prepare(&self) {
-        self.explainer.get_or_init(|| Box::new(Explainer::new(self)));
+        self.tables();
+    }
+
+    fn tables(&self) -> &(Explainer, Cells) {
+        self.explainer.get_or_init(|| Box::new((Explainer::new(self), Cells::new(self))))
     }
 
     /// The raw score of a row at least [`Forest::width`] wide; missing is NaN.
@@ -126,10 +132,15 @@ impl Forest {
     }
 
     pub(crate) fn add_contributions(&self, row: &[f64], factor: f64, out: &mut [f64]) -> f64 {
-        let explainer = self.explainer.get_or_init(|| Box::new(Explainer::new(self)));
-        let mut space = vec![0.0; 2 * self.width];
-        sides(&row[..self.width], &mut space);
-        explainer.add(self, &space, factor, out)
+        let (explainer, cells) = self.tables();
+        cells.add(row, factor, out, || {
+            let mut space = vec![0.0; 2 * self.width];
+            sides(&row[..self.width], &mut space);
+            let mut contributions = vec![0.0; self.width];
+            explainer.add(self, &space, &mut contributions);
+            contributions
+        });
+        factor * explainer.base()
     }
 
     fn walk_trees<const SETS: bool>(&self, row: &[f64]) -> f64 {

@@ -271,3 +271,27 @@ fn arrays_that_are_no_tree_are_refused() {
         assert!(builder.finish().is_empty());
     }
 }
+
+proptest! {
+    #[test]
+    fn a_cell_met_again_gives_the_same_bits_and_a_threshold_crossed_gives_others(seed: u64) {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut builder = ForestBuilder::new(4, 0.1, Scale::LogOdds);
+        for _ in 0..6 {
+            builder.add(&random_tree(&mut rng, 4, 4)).unwrap();
+        }
+        let known = builder.finish();
+        let contributions = |forest: &Forest, row: &[f64]| {
+            let mut out = vec![0.0; 4];
+            let base = forest.add_contributions(row, 0.5, &mut out);
+            (out.into_iter().map(f64::to_bits).collect::<Vec<_>>(), base.to_bits())
+        };
+        let rows: Vec<Vec<f64>> = (0..40).map(|_| random_row(&mut rng, 4)).collect();
+        for row in rows.iter().chain(&rows) {
+            // A copy has met no cell yet.
+            prop_assert_eq!(contributions(&known, row), contributions(&known.clone(), row));
+            let nudged: Vec<f64> = row.iter().map(|x| if x.fract() == 0.0 { *x } else { x + 1e-3 }).collect();
+            prop_assert_eq!(contributions(&known, &nudged), contributions(&known.clone(), &nudged));
+        }
+    }
+}
