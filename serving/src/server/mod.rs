@@ -19,6 +19,7 @@ use crate::routes::app;
 use crate::state::{AppState, StateParts};
 use crate::{live_model, stores, telemetry, upkeep};
 use hands::Hands;
+pub use hands::give_way;
 use listen::Terms;
 
 /// Serves until SIGTERM or ctrl-c, then lets the requests under way finish.

@@ -14,6 +14,7 @@ use prometheus::IntGauge;
 use crate::error::ServeError;
 use crate::inference::refusal::shaped;
 use crate::problem::FailureTold;
+use crate::server::give_way;
 use crate::state::AppState;
 
 /// The header that carries a request's id in both directions.
@@ -46,6 +47,7 @@ pub async fn observe(State(state): State<AppState>, mut request: Request, next: 
         false => shaped(request.uri().path(), ServeError::Overloaded { retry_after: 1 }),
     };
     drop(under_way);
+    give_way();
     let (status, took) = (answer.status().as_u16(), began.elapsed());
     state.metrics.request(route, known_method(method.as_str()), status, took);
     let shown = id.to_str().unwrap_or_default();
