@@ -51,10 +51,11 @@ docs: ## API documentation into target/doc
 
 python: $(VENV)/.ready
 
-$(VENV)/.ready: notebooks/requirements.txt tests/clients/requirements.txt
+$(VENV)/.ready: notebooks/requirements.txt tests/clients/requirements.txt tests/clients/schema.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r notebooks/requirements.txt
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/clients/requirements.txt
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/clients/schema.txt
 	@touch $@
 
 onnx: $(ONNX_LIB) ## Fetch the pinned ONNX Runtime library (optional at run time)

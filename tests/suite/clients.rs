@@ -50,6 +50,11 @@ fn tritonclient_asks_in_every_way_and_datatype_and_hears_the_same_bits() {
 }
 
 #[test]
+fn whatever_the_openapi_document_allows_is_answered_as_it_says() {
+    client(&python("SCOREHOUSE_PYTHON", ".venv"), "schemathesis", "schema.py", "python");
+}
+
+#[test]
 #[ignore = "the KServe SDK brings 450 MB; `make kserve` installs it and runs this"]
 fn the_kserve_sdk_asks_in_json_and_in_bytes_and_hears_the_same_bits() {
     client(&python("SCOREHOUSE_KSERVE_PYTHON", ".venv/kserve"), "kserve", "kserve_sdk.py", "kserve");

@@ -132,13 +132,13 @@ pub async fn version_metadata(state: State<AppState>, path: Asked) -> Result<Jso
     metadata(state, path).await
 }
 
-/// Whether a model answers: 503 while it is registered but none of its versions does.
+/// Whether a model answers: 400, as the protocol wants it, while it is registered but none of its versions does.
 #[utoipa::path(
     get,
     path = "/v2/models/{model}/ready",
     tag = "inference",
     params(("model" = String, Path, description = "The model")),
-    responses((status = 200, description = "It answers", body = Ready), (status = 503, description = "It does not answer", body = Ready), (status = "4XX", description = "The request was refused", body = ProtocolError))
+    responses((status = 200, description = "It answers", body = Ready), (status = 400, description = "It does not answer", body = Ready), (status = "4XX", description = "The request was refused", body = ProtocolError))
 )]
 pub async fn model_ready(State(state): State<AppState>, Asked(path): Asked) -> Result<Response, Refusal> {
     let found = match ensure(&state, &path.model, path.number()).await {
@@ -148,7 +148,7 @@ pub async fn model_ready(State(state): State<AppState>, Asked(path): Asked) -> R
     let (status, ready) = match found {
         Ok(()) => (StatusCode::OK, true),
         Err(ServeError::NotLive { .. } | ServeError::VersionRefused { .. }) => {
-            (StatusCode::SERVICE_UNAVAILABLE, false)
+            (StatusCode::BAD_REQUEST, false)
         }
         Err(error) => return Err(error.into()),
     };
@@ -161,7 +161,7 @@ pub async fn model_ready(State(state): State<AppState>, Asked(path): Asked) -> R
     path = "/v2/models/{model}/versions/{version}/ready",
     tag = "inference",
     params(("model" = String, Path, description = "The model"), ("version" = String, Path, description = "A version's number, or an alias")),
-    responses((status = 200, description = "It answers", body = Ready), (status = 503, description = "It does not answer", body = Ready), (status = "4XX", description = "The request was refused", body = ProtocolError))
+    responses((status = 200, description = "It answers", body = Ready), (status = 400, description = "It does not answer", body = Ready), (status = "4XX", description = "The request was refused", body = ProtocolError))
 )]
 pub async fn version_ready(state: State<AppState>, path: Asked) -> Result<Response, Refusal> {
     model_ready(state, path).await

@@ -256,7 +256,7 @@ async fn a_model_that_is_unloaded_answers_again_when_it_is_loaded() {
     assert_eq!(fixture.post("/v2/repository/models/win/unload", json!({})).await.status, 200);
     assert_eq!(index(true).await, [ready("upsell")]);
     assert!(index(false).await.contains(&(json!("win"), json!("UNAVAILABLE"))));
-    assert_eq!(fixture.get("/v2/models/win/ready").await.status, 503);
+    assert_eq!(fixture.get("/v2/models/win/ready").await.status, 400);
     let body = json!({"parameters": {"entity_key": "D-1"}});
     assert_eq!(refusal(&fixture.post(INFER, body.clone()).await).0, 409);
     assert_eq!(refusal(&fixture.post("/v2/models/win/versions/1/infer", body.clone()).await).0, 409);
