@@ -5,6 +5,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, header};
 use axum::routing::get;
+use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use crate::fixture::Fixture;
@@ -131,6 +132,45 @@ async fn every_answer_in_the_openapi_document_is_described() {
             for (status, answer) in operation["responses"].as_object().unwrap() {
                 let described = answer["description"].as_str().is_some_and(|text| !text.is_empty());
                 assert!(described, "{method} {path} {status}");
+            }
+        }
+    }
+}
+
+/// Names of metrics in a Prometheus expression, without what a histogram adds to them.
+fn names(expression: &str) -> Vec<&str> {
+    let parts = expression.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    parts
+        .filter(|part| part.starts_with("scorehouse_"))
+        .map(|name| name.trim_end_matches("_bucket"))
+        .collect()
+}
+
+#[tokio::test]
+async fn the_dashboard_asks_only_for_metrics_and_labels_that_there_are() {
+    let dashboard: Value =
+        serde_json::from_str(include_str!("../../../docs/grafana/scorehouse.json")).unwrap();
+    let known = include_str!("../../src/telemetry/metrics.rs");
+    let fixture = Fixture::new();
+    fixture.post("/v1/models/win/score", json!({"entity": "D-1"})).await;
+    fixture.get("/v1/nowhere").await;
+    let text = String::from_utf8(fixture.get("/metrics").await.bytes.to_vec()).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap();
+    let expressions: Vec<&str> = panels
+        .iter()
+        .flat_map(|panel| panel["targets"].as_array().cloned().unwrap_or_default())
+        .map(|target| target["expr"].as_str().unwrap().to_owned().leak() as &str)
+        .collect();
+    assert!(expressions.len() > 15, "{expressions:?}");
+    for expression in expressions {
+        for name in names(expression) {
+            assert!(known.contains(&format!("\"{name}\"")), "no metric is called {name}");
+            let grouped = expression.split("by (").nth(1).and_then(|rest| rest.split(')').next());
+            for label in grouped.into_iter().flat_map(|labels| labels.split(", ")) {
+                let of_it = |line: &&str| line.starts_with(name) && !line.starts_with('#');
+                let lines: Vec<&str> = text.lines().filter(of_it).collect();
+                let has = lines.iter().any(|line| line.contains(&format!("{label}=")));
+                assert!(lines.is_empty() || has, "{name} has no label {label}: {lines:?}");
             }
         }
     }
