@@ -13,7 +13,7 @@ ONNX_LIB := $(ONNX_DIR)/libonnxruntime.so.1.31.1
 export SCOREHOUSE_PYTHON := $(abspath $(VENV))/bin/python
 export ORT_DYLIB_PATH := $(abspath $(ONNX_LIB))
 
-.PHONY: help demo demo-fresh build test lint deny unit docs notebooks python onnx bench kserve release clean-demo tools
+.PHONY: help demo demo-fresh build test lint deny unit crash docs notebooks python onnx bench kserve release clean-demo tools
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ deny: ## Licences, advisories and sources of every dependency (installs cargo-de
 
 unit: ## Tests of the lower crates only (no DataFusion, no server): seconds when warm
 	$(CARGO) nextest run --locked -p scorehouse-features -p scorehouse-models -p scorehouse-training
+
+crash: build ## Kill a busy server a hundred times and look for what it acknowledged
+	SCOREHOUSE_KILLS=100 $(CARGO) nextest run --locked -p scorehouse-tests nothing_acknowledged_is_lost_however
 
 docs: ## API documentation into target/doc
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps

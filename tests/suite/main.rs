@@ -8,6 +8,7 @@
 //! | `contract` | subscriptions: contractual churn end to end, pushed facts in their own time |
 //! | `clients` | the standard protocol as clients from PyPI speak it |
 //! | `durability` | `kill -9` while events are pushed loses nothing acknowledged |
+//! | `crash` | a busy server killed again and again: events, outcomes, moves, scores, all at once |
 //! | `evidence` | what was answered survives `kill -9` and replays to the last bit |
 //! | `access` | keys made and taken back beside a running server; no secret reaches the log |
 //! | `aliases` | a live model follows its alias without a failed request |
@@ -23,6 +24,7 @@ mod architecture;
 mod clients;
 mod command_line;
 mod contract;
+mod crash;
 mod demo;
 mod durability;
 mod evidence;
