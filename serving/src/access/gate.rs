@@ -125,8 +125,13 @@ impl Access {
     /// machine reaches the server, never closed (no key was ever made, no issuer is declared) or opened to it.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        let untouched = self.tokens.is_none() && self.ring.load().is_unused();
-        self.declared_open || ((untouched || self.open_here) && self.on_loopback.load(Ordering::Relaxed))
+        let is_here = self.on_loopback.load(Ordering::Relaxed);
+        self.declared_open || ((self.is_untouched() || self.open_here) && is_here)
+    }
+
+    /// True while nobody could prove who they are: no key was ever made, no issuer is declared.
+    fn is_untouched(&self) -> bool {
+        self.tokens.is_none() && self.ring.load().is_unused()
     }
 
     /// Who a request with these headers comes from.
@@ -135,14 +140,17 @@ impl Access {
     /// [`ServeError::Unauthorized`] and [`ServeError::RateLimited`].
     pub fn admit(&self, headers: &HeaderMap, now: Timestamp) -> Result<Caller, ServeError> {
         let open = self.is_open() && (self.declared_open || is_local(headers));
-        let found = match credential(headers) {
+        let sent = credential(headers);
+        // An open server need not be told who asks, but believes whoever proves it. One that is open to its own machine
+        // only, beside keys that count, refuses those that do not: a key that was taken back must not seem to work.
+        let lenient = open && (!self.open_here || !matches!(sent, Ok(Some(_))) || self.is_untouched());
+        let found = match sent {
             Ok(Some(credential)) => self.recognise(credential, now),
             Ok(None) => Err(ServeError::Unauthorized { reason: "no credential was sent" }),
             Err(error) => Err(error),
         };
         let caller = match found {
-            // An open server need not be told who asks, but believes whoever proves it.
-            Err(_) if open => self.anyone.clone(),
+            Err(_) if lenient => self.anyone.clone(),
             other => other?,
         };
         caller.pace(now)?;

@@ -2,7 +2,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use axum::body::Body;
-use axum::http::header::HOST;
+use axum::http::header::{AUTHORIZATION, HOST};
 use axum::http::{HeaderMap, HeaderValue, Request, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -110,6 +110,10 @@ fn a_server_opened_to_its_own_machine_stays_open_beside_keys_and_closed_to_other
         let access = Access::new(&project, keys, false).unwrap().open_here(here);
         access.listening_on(address(at));
         let named = |host: &str| HeaderMap::from_iter([(HOST, HeaderValue::from_str(host).unwrap())]);
+        let mut stale = named("localhost:8080");
+        let unknown = "Bearer sh_abcdefgh_abcdefghijkmnpqrstuvwxyz23456789";
+        stale.insert(AUTHORIZATION, HeaderValue::from_static(unknown));
+        assert!(access.admit(&stale, Timestamp(DAY)).is_err(), "a key that nobody has is refused everywhere");
         let admits = |host: &str| access.admit(&named(host), Timestamp(DAY)).is_ok();
         (admits("localhost:8080"), admits("evil.example.com"))
     };
