@@ -241,6 +241,12 @@ pub struct ScoreArgs {
     /// How many reasons to show.
     #[arg(long, default_value_t = 5)]
     pub reasons: usize,
+    /// When each deal is going to end: the likely close with its range, and how likely it is won by --by.
+    #[arg(long)]
+    pub timing: bool,
+    /// Dates by which a win is asked for, with --timing; 30, 60 and 90 days ahead when not given.
+    #[arg(long, value_name = "DATE", requires = "timing")]
+    pub by: Vec<String>,
 }
 
 /// `scorehouse recommend`

@@ -18,6 +18,7 @@ use crate::cli::failure::{Failure, Outcome};
 use crate::cli::history::StoreHistory;
 use crate::cli::output::{Report, show};
 use crate::cli::session::{Session, model_name};
+use crate::service::score::{Moments, TimingShown};
 
 /// Runs `scorehouse score`.
 ///
@@ -75,6 +76,8 @@ struct Line {
     as_of: Timestamp,
     #[serde(flatten)]
     score: Score,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timing: Option<TimingShown>,
 }
 
 #[derive(Serialize)]
@@ -94,7 +97,10 @@ fn score_entities(session: &Session, args: &ScoreArgs, artifact: &Artifact, set:
     if asked.is_empty() {
         return Err(Failure::caller(format!("name {} keys, or give a file with --input", set.entity)));
     }
-    let lines = Lines(score_rows(session, artifact, set, asked, args.reasons)?);
+    let by = args.by.iter().map(|text| Timestamp::parse(text).map_err(Failure::caller));
+    let by = by.collect::<Outcome<Vec<_>>>()?;
+    let moments = args.timing.then(|| Moments::by(by));
+    let lines = Lines(score_rows(session, artifact, set, asked, (args.reasons, moments))?);
     match &args.output {
         Some(output) => lines.write(output),
         None => Ok(show(&lines, session.json)?),
@@ -106,7 +112,7 @@ fn score_rows(
     artifact: &Artifact,
     set: &FeatureSet,
     asked: Vec<(EntityKey, Timestamp)>,
-    reasons: usize,
+    (reasons, moments): (usize, Option<Moments>),
 ) -> Outcome<Vec<Line>> {
     let model = ScoringModel::load(artifact)?;
     let history = StoreHistory::open(session, session.clock.now())?;
@@ -123,7 +129,18 @@ fn score_rows(
     for (row, (key, moment)) in asked.into_iter().enumerate() {
         let values: Vec<Value> = typed.iter().map(|(slot, column)| slot.value(column, row)).collect();
         let score = model.score(&values, moment, wanted, &mut scratch)?;
-        lines.push(Line { key: key.to_string(), as_of: moment, score });
+        let timing = match &moments {
+            None => None,
+            Some(moments) => {
+                let curve = model.curve(&values, moment, score.output)?.ok_or_else(|| {
+                    Failure::caller(
+                        "this model does not know when deals end; train a model of pipeline \"win\"",
+                    )
+                })?;
+                Some(moments.shown(&curve, moment))
+            }
+        };
+        lines.push(Line { key: key.to_string(), as_of: moment, score, timing });
     }
     Ok(lines)
 }
@@ -165,7 +182,11 @@ impl Lines {
     fn write(&self, output: &Path) -> Outcome<()> {
         let failed = |e: csv::Error| Failure::caller(format!("{}: {e}", output.display()));
         let mut writer = csv::Writer::from_path(output).map_err(failed)?;
-        writer.write_record(["key", "as_of", "probability", "low", "high", "reasons"]).map_err(failed)?;
+        let mut header = vec!["key", "as_of", "probability", "low", "high", "reasons"];
+        if self.0.iter().any(|line| line.timing.is_some()) {
+            header.extend(["likely_close", "earliest_close", "latest_close", "won_by"]);
+        }
+        writer.write_record(&header).map_err(failed)?;
         for line in &self.0 {
             let reasons: Vec<String> = line.score.reasons().iter().map(said).collect();
             let probability = line.score.output.to_string();
@@ -173,12 +194,26 @@ impl Lines {
                 line.score.interval.map(of).map_or_else(String::new, |x| x.to_string())
             };
             let (low, high) = (end(|interval| interval.low), end(|interval| interval.high));
-            let cells = [&line.key, &line.as_of.to_string(), &probability, &low, &high, &reasons.join("; ")];
-            writer.write_record(cells).map_err(failed)?;
+            let mut cells = vec![line.key.clone(), line.as_of.to_string(), probability, low, high];
+            cells.push(reasons.join("; "));
+            cells.extend(line.timing.iter().flat_map(timing_cells));
+            writer.write_record(&cells).map_err(failed)?;
         }
         writer.flush()?;
         Ok(())
     }
+}
+
+fn timing_cells(timing: &TimingShown) -> [String; 4] {
+    let won_by = timing.won_by.iter().map(|by| format!("{} {:.4}", by.date, by.probability));
+    let days = [timing.likely_close, timing.earliest_close, timing.latest_close].map(|day| day.to_string());
+    let [likely, earliest, latest] = days;
+    [likely, earliest, latest, won_by.collect::<Vec<_>>().join("; ")]
+}
+
+/// The date alone.
+fn day(moment: Timestamp) -> String {
+    moment.to_string().chars().take(10).collect()
 }
 
 /// A reason as people read it.
@@ -194,6 +229,16 @@ impl Report for Lines {
                 text.push_str(&format!(" [{:.1} to {:.1} %]", low * 100.0, high * 100.0));
             }
             text.push_str(&format!("  as of {}", line.as_of));
+            if let Some(timing) = &line.timing {
+                let (likely, from) = (day(timing.likely_close), day(timing.earliest_close));
+                text.push_str(&format!(
+                    "\n  if won, likely on {likely} ({from} to {})",
+                    day(timing.latest_close)
+                ));
+                for by in &timing.won_by {
+                    text.push_str(&format!("\n  won by {}: {:.1} %", day(by.date), by.probability * 100.0));
+                }
+            }
             for reason in line.score.reasons() {
                 let sign = if reason.contribution >= 0.0 { '+' } else { '−' };
                 text.push_str(&format!("\n  {sign} {:.2}  {}", reason.contribution.abs(), said(reason)));

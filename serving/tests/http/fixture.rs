@@ -23,7 +23,7 @@ use scorehouse_models::predictor::recommender::{
 use scorehouse_models::registry::{AliasMove, Parents, RegisterRequest};
 use scorehouse_models::{
     AliasName, Artifact, Calibration, EncodedColumn, Encoder, Linear, ModelVersion, Output, Predictor,
-    Registry, Scale, Scaling, Signature, SqliteRegistry, Term, Transform,
+    Registry, Scale, Scaling, Signature, SqliteRegistry, Term, Timing, Transform,
 };
 use serde_json::Value as Json;
 use tower::ServiceExt;
@@ -297,7 +297,16 @@ fn win_like(signature: Signature, intercept: f64) -> Artifact {
     let artifact =
         Artifact::new(signature, encoder, Predictor::Linear(linear), Calibration::Identity).unwrap();
     let values = vec![Value::Float(1.0), Value::Float(2.0), Value::Float(3.0), Value::Int(4)];
-    artifact.with_golden(&[(values, Timestamp(0))]).unwrap()
+    let artifact = artifact.with_golden(&[(values, Timestamp(0))]).unwrap();
+    let timing = timing(&artifact.signature);
+    artifact.with_timing(timing).unwrap()
+}
+
+/// Deals that end at a steady pace, half of them won.
+fn timing(signature: &Signature) -> Timing {
+    let even = || Predictor::Linear(Linear::new(-2.0, Vec::new(), Scale::LogOdds).unwrap());
+    let encoder = Encoder::new(Vec::new(), &Timing::signature(signature)).unwrap();
+    Timing::new(vec![10.0, 20.0, 40.0], encoder, even(), even()).unwrap()
 }
 
 /// A version of `win` made for other definitions of its feature set.

@@ -138,3 +138,28 @@ async fn scores_are_counted_by_model() {
     let text = String::from_utf8(fixture.get("/metrics").await.bytes.to_vec()).unwrap();
     assert!(text.contains(r#"scorehouse_scores_total{model="win"} 3"#), "{text}");
 }
+
+#[tokio::test]
+async fn a_deals_likely_end_stands_beside_its_score_and_tends_to_it() {
+    let fixture = Fixture::new();
+    let body = json!({"entity": "D-1", "timing": {"dates": ["2024-05-01", "2099-01-01"]}});
+    let json = fixture.post(WIN, body).await.json();
+    let score = &json["scores"][0];
+    let by = |at: usize| score["timing"]["won_by"][at]["probability"].as_f64().unwrap();
+    assert!(by(0) < by(1) && near(by(1), score["probability"].as_f64().unwrap()), "{json}");
+    let close = |name: &str| score["timing"][name].as_str().unwrap().to_owned();
+    assert!(close("earliest_close") < close("likely_close") && close("likely_close") < close("latest_close"));
+    let json = fixture.post(WIN, json!({"entity": "D-1", "timing": true})).await.json();
+    assert_eq!(json["scores"][0]["timing"]["won_by"].as_array().unwrap().len(), 3);
+    let plain = fixture.post(WIN, json!({"entity": "D-1", "timing": false})).await.json();
+    assert!(plain["scores"][0].get("timing").is_none());
+}
+
+#[tokio::test]
+async fn dates_that_are_none_and_models_without_time_are_refused() {
+    let fixture = Fixture::new();
+    let refused = fixture.post(WIN, json!({"entity": "D-1", "timing": {"dates": ["soon"]}})).await;
+    assert_eq!((refused.status.as_u16(), &refused.json()["error"]["code"]), (400, &json!("wrong_type")));
+    let refused = fixture.post(WIN, json!({"entity": "D-1", "timing": "soon"})).await;
+    assert!(refused.json()["error"]["message"].as_str().unwrap().contains("`dates`"), "{}", refused.json());
+}

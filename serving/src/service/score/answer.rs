@@ -9,7 +9,9 @@ use utoipa::ToSchema;
 use crate::error::ServeError;
 use crate::live_model::Selected;
 use crate::problem::ErrorBody;
+use crate::service::score::more::More;
 use crate::service::score::row::Evidence;
+use crate::service::score::timing::TimingShown;
 
 /// Scores of one version of a model.
 #[derive(Debug, Serialize, ToSchema)]
@@ -53,6 +55,8 @@ pub struct ScoreShown {
     rest: Option<f64>,
     /// The inputs that moved the score most.
     reasons: Option<Vec<ReasonShown>>,
+    /// With `timing`: when the deal is going to end.
+    timing: Option<TimingShown>,
     /// With `partial`: why this row has no score.
     error: Option<ErrorBody>,
 }
@@ -80,6 +84,8 @@ pub struct Scored<'a> {
     pub key: Option<&'a str>,
     /// Its score, or why there is none.
     pub result: Result<Score, ServeError>,
+    /// What was asked beside the score.
+    pub more: More,
     /// What it was computed from, where that is kept.
     pub kept: Option<Evidence>,
 }
@@ -154,6 +160,9 @@ impl ScoredRow<'_> {
             map.serialize_entry("base", &score.explanation.base)?;
             map.serialize_entry("rest", &score.explanation.rest)?;
             map.serialize_entry("reasons", &score.explanation.reasons)?;
+        }
+        if let Some(timing) = &self.scored.more.timing {
+            map.serialize_entry("timing", timing)?;
         }
         Ok(())
     }

@@ -2,17 +2,21 @@
 
 mod answer;
 mod evidence;
+mod more;
 mod request;
 mod row;
 mod sight;
+mod timing;
 
 use rayon::prelude::*;
 use scorehouse_features::time::Timestamp;
 
 pub use answer::{ScoreAnswer, Scored};
 pub use evidence::keep;
+pub use more::{More, MoreAsked};
 pub use request::{EntityAsked, ScoreRequest};
 pub use row::{EntityRead, Evidence, NOBODY, Row, score_entity};
+pub use timing::{Moments, TimingShown};
 
 use crate::access::Caller;
 use crate::error::ServeError;
@@ -33,7 +37,7 @@ const INLINE_ROWS: usize = 128;
 #[must_use]
 pub fn is_small(request: &ScoreRequest<'_>) -> bool {
     let weight = if request.reasons > 0 { 8 } else { 1 };
-    row_count(request) * weight <= INLINE_ROWS
+    row_count(request) * weight * MoreAsked::weight(request) <= INLINE_ROWS
 }
 
 fn row_count(request: &ScoreRequest<'_>) -> usize {
@@ -106,10 +110,13 @@ fn scored<'a>(
         as_of,
         reasons: request.reasons as usize,
         keep: state.score_log.keeps(),
+        more: MoreAsked::of(request)?,
     };
     let one = |row: &Row<'a>| match job.score(row) {
-        Ok((score, kept)) => Ok(Scored { key: row.key(), result: Ok(score), kept }),
-        Err(error) if request.partial => Ok(Scored { key: row.key(), result: Err(error), kept: None }),
+        Ok((score, kept, more)) => Ok(Scored { key: row.key(), result: Ok(score), more, kept }),
+        Err(error) if request.partial => {
+            Ok(Scored { key: row.key(), result: Err(error), more: More::default(), kept: None })
+        }
         Err(error) => Err(error),
     };
     if is_small(request) { rows.iter().map(one).collect() } else { rows.par_iter().map(one).collect() }
@@ -124,10 +131,11 @@ struct Job<'a> {
     as_of: Timestamp,
     reasons: usize,
     keep: bool,
+    more: MoreAsked,
 }
 
 impl Job<'_> {
-    fn score(&self, row: &Row<'_>) -> Result<(scorehouse_models::Score, Option<Evidence>), ServeError> {
+    fn score(&self, row: &Row<'_>) -> Result<(scorehouse_models::Score, Option<Evidence>, More), ServeError> {
         match row {
             Row::Entity(entity) => {
                 let as_of = match &entity.as_of {
@@ -137,10 +145,10 @@ impl Job<'_> {
                 sight::check_row(self.state, self.caller, self.model, entity)?;
                 let (reasons, keep) = (self.reasons, self.keep);
                 let asked = row::EntityRead { entity, common: &self.common, as_of, reasons, keep };
-                row::score_entity(self.state.online.as_ref(), self.model, &asked)
+                row::score_entity_and(self.state.online.as_ref(), self.model, &asked, &self.more)
             }
             Row::Inputs(fields) => {
-                row::score_inputs(self.model, fields, (self.as_of, self.reasons), self.keep)
+                row::score_inputs(self.model, fields, (self.as_of, self.reasons), self.keep, &self.more)
             }
         }
     }

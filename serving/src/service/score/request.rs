@@ -7,6 +7,7 @@ use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
+use super::timing::TimingAsked;
 use crate::service::scalar::{Fields, OneOrMany, Scalar, Text};
 
 /// A request for scores.
@@ -43,6 +44,11 @@ pub struct ScoreRequest<'a> {
     #[serde(default)]
     #[schema(maximum = 100)]
     pub reasons: u32,
+    /// When a deal is going to end: true, or `{"dates": [...]}` for how likely it is won by each. Models of pipeline
+    /// `win` only.
+    #[serde(borrow, default)]
+    #[schema(value_type = Option<TimingAsked<'static>>)]
+    pub timing: Option<TimingAsked<'a>>,
     /// The alias that answers; `champion` if neither this nor `version` is given.
     #[serde(borrow, default)]
     #[schema(value_type = Option<String>)]

@@ -8,6 +8,7 @@ use scorehouse_features::value::{Missing, Value};
 use scorehouse_features::view::{Read, RequestFields, Scratch};
 use scorehouse_models::Score;
 
+use super::more::{More, MoreAsked, RowScored};
 use super::request::EntityAsked;
 use crate::error::ServeError;
 use crate::live_model::LiveModel;
@@ -79,6 +80,20 @@ pub fn score_entity(
     model: &LiveModel,
     asked: &EntityRead<'_>,
 ) -> Result<(Score, Option<Evidence>), ServeError> {
+    let (score, kept, _) = score_entity_and(online, model, asked, &MoreAsked::default())?;
+    Ok((score, kept))
+}
+
+/// As [`score_entity`], with what is asked beside the score.
+///
+/// # Errors
+/// As [`score_entity`], and what the other parts report.
+pub fn score_entity_and(
+    online: &dyn OnlineStore,
+    model: &LiveModel,
+    asked: &EntityRead<'_>,
+    more: &MoreAsked,
+) -> Result<(Score, Option<Evidence>, More), ServeError> {
     let (plan, entity) = model.plan()?;
     let key = key_of(asked.entity.key.as_deref().unwrap_or(NOBODY))?;
     if asked.entity.key.is_some() && !online.contains(entity, &key)? {
@@ -92,11 +107,13 @@ pub fn score_entity(
         let read = Read { key: &key, as_of: asked.as_of, request: &request, overrides: &work.overrides };
         plan.read(online, &read, &mut work.read, &mut work.values)?;
         let score = model.scoring().score(&work.values, asked.as_of, asked.reasons, &mut work.score)?;
+        let row = RowScored { model, values: &work.values, as_of: asked.as_of, score: &score };
+        let more = more.answer(&row)?;
         let kept = asked.keep.then(|| {
             let (inputs, given) = (&work.values, &work.overrides);
             score_bytes(model, Computed { as_of: asked.as_of, stored: true, inputs, given, score: &score })
         });
-        Ok((score, kept))
+        Ok((score, kept, more))
     })
 }
 
@@ -109,7 +126,8 @@ pub fn score_inputs(
     fields: &Fields<'_>,
     (as_of, reasons): (Timestamp, usize),
     keep: bool,
-) -> Result<(Score, Option<Evidence>), ServeError> {
+    more: &MoreAsked,
+) -> Result<(Score, Option<Evidence>, More), ServeError> {
     WORK.with_borrow_mut(|work| {
         work.values.clear();
         work.values.resize(model.scoring().signature().inputs.len(), Value::Missing(Missing::NotGiven));
@@ -118,10 +136,11 @@ pub fn score_inputs(
             work.values[position] = given.to_value(name, value_type)?;
         }
         let score = model.scoring().score(&work.values, as_of, reasons, &mut work.score)?;
+        let more = more.answer(&RowScored { model, values: &work.values, as_of, score: &score })?;
         let kept = keep.then(|| {
             let inputs = &work.values;
             score_bytes(model, Computed { as_of, stored: false, inputs, given: &[], score: &score })
         });
-        Ok((score, kept))
+        Ok((score, kept, more))
     })
 }
