@@ -2,7 +2,8 @@
 //!
 //! In the order of one score's way: what a model reads and answers ([`signature`]), how values become
 //! numbers ([`encoder`]), what computes ([`predictor`]), what its number means ([`calibration`]) and how sure it
-//! is ([`certainty`]), why it came out so ([`reason`]), when it comes true ([`timing`]), all of it in one frozen file ([`artifact`]), scored ([`score`]), and kept,
+//! is ([`certainty`]), why it came out so ([`reason`]), when it comes true ([`timing`]), what would
+//! change it ([`what_if`]), all of it in one frozen file ([`artifact`]), scored ([`score`]), and kept,
 //! named and moved ([`registry`]).
 
 pub mod artifact;
@@ -17,6 +18,7 @@ pub mod registry;
 pub mod score;
 pub mod signature;
 pub mod timing;
+pub mod what_if;
 
 pub use artifact::{Artifact, Golden};
 pub use calibration::Calibration;

@@ -8,13 +8,14 @@ use scorehouse_features::value::Value;
 use crate::artifact::Artifact;
 use crate::calibration::Calibration;
 use crate::certainty::{Interval, Support};
-use crate::encoder::Encoder;
+use crate::encoder::{Encoder, Transform};
 use crate::error::ModelError;
 use crate::ids::Probability;
 use crate::predictor::{Predictor, Recommender};
 use crate::reason::{Contributions, Explanation, Reason};
 use crate::signature::{Output, Signature};
 use crate::timing::{Curve, Timing};
+use crate::what_if::{Choice, Lever};
 
 /// A model ready to answer; shared freely between threads.
 ///
@@ -27,6 +28,7 @@ pub struct ScoringModel {
     calibration: Calibration,
     support: Option<Support>,
     timing: Option<Timing>,
+    levers: Vec<Lever>,
 }
 
 /// Memory that scoring works in, kept by the caller from score to score so that scoring allocates nothing.
@@ -91,6 +93,7 @@ impl ScoringModel {
             calibration: artifact.calibration.clone(),
             support: artifact.support.filter(|_| artifact.signature.output == Output::Probability),
             timing: artifact.timing.clone(),
+            levers: artifact.levers.clone(),
         })
     }
 
@@ -125,6 +128,36 @@ impl ScoringModel {
     ) -> Result<Option<Curve>, ModelError> {
         self.signature.accept(values)?;
         self.timing.as_ref().map(|timing| timing.curve(values, as_of, probability)).transpose()
+    }
+
+    /// What people can change.
+    #[must_use]
+    pub fn levers(&self) -> &[Lever] {
+        &self.levers
+    }
+
+    /// For each lever the values it can take instead of that of a row, the nearest first.
+    #[must_use]
+    pub fn choices(&self, values: &[Value]) -> Vec<Vec<Choice>> {
+        let of = |lever: &Lever| {
+            let (Some(now), Some(input)) = (values.get(lever.input), self.signature.inputs.get(lever.input))
+            else {
+                return Vec::new();
+            };
+            lever.choices(now, input.value_type, &self.thresholds(lever.input))
+        };
+        self.levers.iter().map(of).collect()
+    }
+
+    /// Where trees ask for a number as it is.
+    fn thresholds(&self, input: usize) -> Vec<f64> {
+        let plain = self.encoder.columns().iter().enumerate().filter(|(_, column)| {
+            column.input == input && column.transform == Transform::Number && column.scaling.is_none()
+        });
+        let mut all: Vec<f64> = plain.flat_map(|(at, _)| self.predictor.thresholds(at)).collect();
+        all.sort_unstable_by(f64::total_cmp);
+        all.dedup();
+        all
     }
 
     /// The recommender of a model that answers with items.

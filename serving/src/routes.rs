@@ -13,8 +13,8 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use crate::access::Role::{self, Operator, Rep, Scientist, Service, Storefront};
 use crate::access::{Guard, guard};
 use crate::api::{
-    audit, docs, entities, events, fallback, health, history, models, monitor, outcomes, page, project,
-    recommend, score,
+    audit, docs, entities, events, fallback, forecast, health, history, models, monitor, outcomes, page,
+    project, recommend, score,
 };
 use crate::inference::handlers as v2;
 use crate::state::AppState;
@@ -45,6 +45,7 @@ pub fn table() -> Vec<Route> {
         Route::get("/v1/models/{model}/board", Who::Only(PEOPLE), models::board),
         Route::put("/v1/models/{model}/aliases/{alias}", Who::Only(MAKERS), models::move_alias),
         Route::post("/v1/models/{model}/score", Who::Only(ALL), score::score),
+        Route::post("/v1/models/{model}/forecast", Who::Only(PEOPLE), forecast::forecast),
         Route::post("/v1/models/{model}/recommend", Who::Only(ALL), recommend::recommend),
         Route::post("/v1/events/{source}", Who::Only(SENDERS), events::push),
         Route::post("/v1/outcomes", Who::Only(SENDERS), outcomes::report),

@@ -39,6 +39,7 @@ fn project(train: &Path, label: &str, id: Option<&str>, candidates: Vec<Candidat
         holdout: 0.25,
         prior: Prior::default(),
         monotone: Default::default(),
+        actionable: Default::default(),
     };
     let model = ModelSpec { name: name.clone(), pipeline: Pipeline::Table(spec), description: None };
     Project {

@@ -3,8 +3,11 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+use crate::definition::view::DerivedFeature;
 use crate::expression::Expression;
-use crate::ids::{ColumnName, EntityName, FeatureName, FeatureSetName, LocalName, ModelName, SourceName};
+use crate::ids::{
+    ColumnName, EntityName, FeatureName, FeatureSetName, LocalName, ModelName, ReferenceName, SourceName,
+};
 use crate::time::{Span, Timestamp};
 
 /// A declared model.
@@ -48,6 +51,23 @@ pub struct FitSpec {
     pub prior: Prior,
     /// Features that may move the score one way only.
     pub monotone: IndexMap<String, Direction>,
+    /// Features that people can change.
+    pub actionable: IndexMap<String, ActionableSpec>,
+}
+
+/// How far people can change a feature; what is not said follows from the values seen in training.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct ActionableSpec {
+    /// The way in which it can change; none: both.
+    pub direction: Option<Direction>,
+    /// Its least value.
+    pub min: Option<f64>,
+    /// Its greatest value.
+    pub max: Option<f64>,
+    /// A change is a multiple of this, above 0.
+    pub step: Option<f64>,
+    /// The texts it can take; empty: those seen.
+    pub values: Vec<String>,
 }
 
 /// What is taken for true before there are outcomes: as if `rows` rows had been seen, `rate` of them with the
@@ -102,6 +122,30 @@ pub struct WinSpec {
     pub won: Expression,
     /// Ages after opening at which a deal is looked at, while it is still open.
     pub at: Vec<Span>,
+    /// What deals are worth, so that they can be added up.
+    pub forecast: Option<ForecastSpec>,
+}
+
+/// What deals come to, and what it is held against.
+#[derive(Debug, Clone)]
+pub struct ForecastSpec {
+    /// What a deal is worth, from its features as of the moment asked for.
+    pub amount: DerivedFeature,
+    /// What was asked of, and promised by, those who sell.
+    pub plan: Option<PlanSpec>,
+}
+
+/// Features of another entity, such as the rep, that say what was asked and promised.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanSpec {
+    /// The role of that entity for a deal.
+    pub role: ReferenceName,
+    /// What is asked to be won in the period.
+    pub target: Option<FeatureName>,
+    /// What was promised.
+    pub commit: Option<FeatureName>,
+    /// The period that both are of, as text such as `2026-Q4`; none: whichever is asked for.
+    pub period: Option<FeatureName>,
 }
 
 /// Customers: looked at every so often, labelled by what they did within the horizon.
@@ -117,6 +161,8 @@ pub struct ChurnSpec {
     pub horizon: Span,
     /// First look; none: one horizon after the first row.
     pub from: Option<Timestamp>,
+    /// What a customer who stays is worth over the horizon, from the customer's features.
+    pub margin: Option<DerivedFeature>,
 }
 
 /// What leaving means.
@@ -219,6 +265,8 @@ pub struct TableSpec {
     pub prior: Prior,
     /// Columns that may move the score one way only.
     pub monotone: IndexMap<String, Direction>,
+    /// Columns that people can change.
+    pub actionable: IndexMap<String, ActionableSpec>,
 }
 
 /// A plain file of interactions.

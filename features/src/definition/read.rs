@@ -1,10 +1,12 @@
 //! Reading the sections of a project file, one file per kind of section.
 
 pub(super) mod access;
+pub(super) mod actionable;
 pub(super) mod condition;
 pub(super) mod derived;
 pub(super) mod entity;
 pub(super) mod feature_set;
+pub(super) mod forecast;
 pub(super) mod format;
 pub(super) mod learning;
 pub(super) mod model;

@@ -28,6 +28,7 @@ use crate::predictor::{Form, Predictor};
 use crate::score::{ScoringModel, Scratch};
 use crate::signature::{Output, Signature};
 use crate::timing::{Timing, TimingForm};
+use crate::what_if::Lever;
 
 /// A frozen model.
 #[derive(Debug, Clone)]
@@ -44,6 +45,8 @@ pub struct Artifact {
     pub support: Option<Support>,
     /// When a deal ends; none for a model of anything else.
     pub timing: Option<Timing>,
+    /// What people can change, each input at most once.
+    pub levers: Vec<Lever>,
     /// Samples that must score as recorded, checked whenever the model is loaded.
     pub golden: Vec<Golden>,
     /// Anything to know about how it came to be: a JSON object, kept as it is, read by nobody here.
@@ -60,12 +63,15 @@ struct Manifest {
     support: Option<Support>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     timing: Option<TimingForm>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    levers: bool,
     details: serde_json::Value,
     sections: Vec<format::SectionEntry>,
 }
 
 const ENCODER: &str = "encoder";
 const GOLDEN: &str = "golden";
+const LEVERS: &str = "levers";
 const PREDICTOR: &str = "predictor";
 
 impl Artifact {
@@ -81,8 +87,9 @@ impl Artifact {
     ) -> Result<Self, ModelError> {
         let details = serde_json::Value::Null;
         let golden = Vec::new();
-        let (support, timing) = (None, None);
-        let artifact = Self { signature, encoder, predictor, calibration, support, timing, golden, details };
+        let (support, timing, levers) = (None, None, Vec::new());
+        let artifact =
+            Self { signature, encoder, predictor, calibration, support, timing, levers, golden, details };
         artifact.check()?;
         Ok(artifact)
     }
@@ -120,6 +127,16 @@ impl Artifact {
         Ok(self)
     }
 
+    /// Keeps what people can change.
+    ///
+    /// # Errors
+    /// [`ModelError::Invalid`] for a lever that does not fit the inputs.
+    pub fn with_levers(mut self, levers: Vec<Lever>) -> Result<Self, ModelError> {
+        self.levers = levers;
+        self.check()?;
+        Ok(self)
+    }
+
     /// Keeps what was learnt on the way.
     #[must_use]
     pub fn with_details(mut self, details: serde_json::Value) -> Self {
@@ -137,6 +154,7 @@ impl Artifact {
         self.calibration.check()?;
         self.support.map_or(Ok(()), Support::check)?;
         self.timing.as_ref().map_or(Ok(()), |timing| timing.check(&self.signature))?;
+        self.levers.iter().try_for_each(|lever| lever.check(&self.signature))?;
         if self.timing.is_some() && self.signature.output != Output::Probability {
             return Err(ModelError::invalid(
                 "timing",
@@ -173,6 +191,9 @@ impl Artifact {
         sections.put_json(ENCODER, &self.encoder)?;
         let predictor = Form::write(&self.predictor, PREDICTOR, &mut sections)?;
         let timing = self.timing.as_ref().map(|timing| timing.write(&mut sections)).transpose()?;
+        if !self.levers.is_empty() {
+            sections.put_json(LEVERS, &self.levers)?;
+        }
         sections.put_json(GOLDEN, &golden::write(&self.golden))?;
         let manifest = Manifest {
             signature: self.signature.clone(),
@@ -180,6 +201,7 @@ impl Artifact {
             calibration: self.calibration.clone(),
             support: self.support,
             timing,
+            levers: !self.levers.is_empty(),
             details: self.details.clone(),
             sections: sections.entries(),
         };
@@ -202,6 +224,7 @@ impl Artifact {
             predictor: manifest.predictor.read(&sections)?,
             calibration: manifest.calibration,
             support: manifest.support,
+            levers: if manifest.levers { sections.json(LEVERS)? } else { Vec::new() },
             timing: manifest.timing.map(|form| Timing::read(&form, &sections)).transpose()?,
             details: manifest.details,
             signature: manifest.signature,

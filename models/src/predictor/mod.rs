@@ -189,6 +189,23 @@ impl Predictor {
         }
     }
 
+    /// The numbers up to and including which trees send a column one way, ascending; empty for what has no trees.
+    #[must_use]
+    pub fn thresholds(&self, column: usize) -> Vec<f64> {
+        match self {
+            Self::Forest(forest) => forest.thresholds(column),
+            Self::Average(average) => {
+                let members = average.members().iter();
+                let mut all: Vec<f64> =
+                    members.flat_map(|member| member.predictor.thresholds(column)).collect();
+                all.sort_unstable_by(f64::total_cmp);
+                all.dedup();
+                all
+            }
+            Self::Linear(_) | Self::Onnx(_) | Self::Recommender(_) => Vec::new(),
+        }
+    }
+
     /// True when [`Predictor::contributions`] has an answer.
     #[must_use]
     pub fn explains(&self) -> bool {

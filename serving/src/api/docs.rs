@@ -32,6 +32,7 @@ use crate::problem::{ErrorAnswer, TABLE};
         super::models::show,
         super::models::move_alias,
         super::models::board,
+        super::forecast::forecast,
         super::monitor::monitor,
         super::project::show,
         super::health::healthz,

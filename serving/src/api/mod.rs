@@ -7,6 +7,7 @@ pub mod docs;
 pub mod entities;
 pub mod events;
 pub mod fallback;
+pub mod forecast;
 pub mod health;
 pub mod history;
 pub mod models;

@@ -46,6 +46,8 @@ pub enum Command {
     Models(ModelsCommand),
     /// Score entities by key, or the rows of a CSV file.
     Score(ScoreArgs),
+    /// What open deals come to in a period: P10, P50 and P90 of the amount won, against target and commit.
+    Forecast(ForecastArgs),
     /// Recommend products for users.
     Recommend(RecommendArgs),
     /// What became of a model's scores: calibration, AUC over time, drift from training.
@@ -247,6 +249,44 @@ pub struct ScoreArgs {
     /// Dates by which a win is asked for, with --timing; 30, 60 and 90 days ahead when not given.
     #[arg(long, value_name = "DATE", requires = "timing")]
     pub by: Vec<String>,
+}
+
+/// `scorehouse forecast`
+#[derive(Debug, Args)]
+pub struct ForecastArgs {
+    /// A model of pipeline win whose section says what deals are worth.
+    pub model: String,
+    /// A calendar quarter, such as 2026-Q4; the present one when nothing is said.
+    #[arg(long, value_name = "QUARTER", conflicts_with_all = ["from", "to"])]
+    pub period: Option<String>,
+    /// In place of a quarter: the first moment that counts. In a backtest: the first forecast.
+    #[arg(long, value_name = "MOMENT")]
+    pub from: Option<String>,
+    /// The first moment that does not count any more.
+    #[arg(long, value_name = "MOMENT", requires = "from")]
+    pub to: Option<String>,
+    /// A feature by which deals are told apart, such as deal.owner_id; may be given again in a backtest.
+    #[arg(long, value_name = "FEATURE")]
+    pub by: Vec<String>,
+    /// The moment to look at; now when not given.
+    #[arg(long)]
+    pub as_of: Option<String>,
+    /// Version or alias.
+    #[arg(long, default_value = "champion")]
+    pub version: String,
+    /// Forecast the past from what was known then, with models learnt from what was known, and say how often the middle
+    /// 80 % held what came.
+    #[arg(long, conflicts_with_all = ["period", "to", "version"])]
+    pub backtest: bool,
+    /// In a backtest: how far each forecast looks ahead.
+    #[arg(long, value_name = "SPAN", default_value = "90d", requires = "backtest")]
+    pub length: String,
+    /// In a backtest: time from one forecast to the next.
+    #[arg(long, value_name = "SPAN", default_value = "30d", requires = "backtest")]
+    pub every: String,
+    /// In a backtest: time after which the model is learnt anew.
+    #[arg(long, value_name = "SPAN", default_value = "90d", requires = "backtest")]
+    pub refit: String,
 }
 
 /// `scorehouse recommend`

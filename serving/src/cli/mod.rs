@@ -8,6 +8,7 @@ mod evaluation;
 mod examples;
 mod failure;
 mod features;
+mod forecast;
 mod history;
 mod ingest;
 mod init;
@@ -55,6 +56,7 @@ fn run(cli: &Cli) -> Outcome<()> {
         Command::Train(args) => train::run(&Session::open(cli)?, args),
         Command::Models(command) => models::run(&Session::open(cli)?, command),
         Command::Score(args) => score::run(&Session::open(cli)?, args),
+        Command::Forecast(args) => forecast::run(&Session::open(cli)?, args),
         Command::Recommend(args) => recommend::run(&Session::open(cli)?, args),
         Command::Monitor(args) => monitor::run(&Session::open(cli)?, args),
         Command::Replay(args) => replay::run(&Session::open(cli)?, args),

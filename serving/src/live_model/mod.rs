@@ -165,6 +165,14 @@ impl LiveModel {
         self.slot(name).map(|(_, value_type)| value_type)
     }
 
+    /// The slot that a given value takes.
+    ///
+    /// # Errors
+    /// As [`LiveModel::given_type`].
+    pub fn given_slot(&self, name: &str) -> Result<usize, ServeError> {
+        self.slot(name).map(|(slot, _)| slot)
+    }
+
     /// The name under which a request gives the value of a slot.
     #[must_use]
     pub fn slot_name(&self, slot: usize) -> Option<&str> {

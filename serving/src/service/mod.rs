@@ -4,6 +4,7 @@ pub mod audit;
 pub mod board;
 pub mod entities;
 pub mod events;
+pub mod forecast;
 pub mod history;
 pub mod models;
 pub mod moment;

@@ -11,7 +11,7 @@ use scorehouse::access::{Access, Role};
 use scorehouse::compute::Doors;
 use scorehouse::state::StateParts;
 use scorehouse::{AppState, app};
-use scorehouse_features::definition::Project;
+use scorehouse_features::definition::{Direction, Project};
 use scorehouse_features::ids::{ModelName, SourceName};
 use scorehouse_features::online::{Base, EmbeddedStore, OnlineStore, PushedRow, StoreOptions};
 use scorehouse_features::time::{Clock, DAY, FixedClock, Span, Timestamp};
@@ -21,6 +21,7 @@ use scorehouse_models::predictor::recommender::{
     Component, Histories, Learnt, Names, Neighbours, Parts, Reads, Repeat, Strength, WeightScale,
 };
 use scorehouse_models::registry::{AliasMove, Parents, RegisterRequest};
+use scorehouse_models::what_if::Lever;
 use scorehouse_models::{
     AliasName, Artifact, Calibration, EncodedColumn, Encoder, Linear, ModelVersion, Output, Predictor,
     Registry, Scale, Scaling, Signature, SqliteRegistry, Term, Timing, Transform,
@@ -299,7 +300,17 @@ fn win_like(signature: Signature, intercept: f64) -> Artifact {
     let values = vec![Value::Float(1.0), Value::Float(2.0), Value::Float(3.0), Value::Int(4)];
     let artifact = artifact.with_golden(&[(values, Timestamp(0))]).unwrap();
     let timing = timing(&artifact.signature);
-    artifact.with_timing(timing).unwrap()
+    let seen = (0..=30).map(|hundred| f64::from(hundred) * 100.0).collect();
+    let amount = Lever {
+        input: 0,
+        direction: Some(Direction::Up),
+        bounds: [0.0, 3000.0],
+        step: None,
+        spread: 1000.0,
+        seen,
+        levels: Vec::new(),
+    };
+    artifact.with_timing(timing).unwrap().with_levers(vec![amount]).unwrap()
 }
 
 /// Deals that end at a steady pace, half of them won.

@@ -2,6 +2,7 @@
 //!
 //! - `fixture`: a small company: deals, accounts, orders, products; models made by hand
 //! - `score`: scores, overrides, reasons, moments, batches
+//! - `what_if`: the smallest plausible change; `forecast`: what open deals come to
 //! - `recommend`: rules, strangers, baskets, what was just bought
 //! - `facts`: entities and their features, pages of keys
 //! - `events`, `outcomes`: pushes: whole or not at all, repeats, where outcomes land
@@ -24,6 +25,7 @@ mod events;
 mod evidence;
 mod facts;
 mod fixture;
+mod forecast;
 mod history;
 mod inference;
 mod matrix;
@@ -34,3 +36,4 @@ mod recommend;
 mod refusals;
 mod score;
 mod sight;
+mod what_if;

@@ -16,7 +16,7 @@ use crate::trained::TrainRequest;
 
 /// One row of one entity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Event {
+pub(crate) struct Event {
     /// When it happened.
     pub at: Timestamp,
     /// When it was known; never before it happened.
@@ -28,7 +28,7 @@ pub(super) struct Event {
 
 /// Events by entity, entities in the order of their keys, an entity's events in order of time, availability
 /// and arrival.
-pub(super) type Events = BTreeMap<EntityKey, Vec<Event>>;
+pub(crate) type Events = BTreeMap<EntityKey, Vec<Event>>;
 
 /// Reads the rows of a source that are known by now, with what `expression` (over the source's columns) says
 /// of each.
@@ -36,7 +36,7 @@ pub(super) type Events = BTreeMap<EntityKey, Vec<Event>>;
 /// # Errors
 /// [`TrainingError::Definition`] when the project declares no such source or it lacks the entity's key
 /// column, and what the history reports.
-pub(super) fn read_events(
+pub(crate) fn read_events(
     request: &TrainRequest<'_>,
     entity: &EntityName,
     source: &SourceName,

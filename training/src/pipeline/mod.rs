@@ -4,6 +4,7 @@ pub mod churn;
 mod contender;
 mod events;
 pub mod interactions;
+mod levers;
 mod probability;
 mod recommend;
 mod snapshot;
@@ -13,6 +14,8 @@ mod trust;
 pub mod upsell;
 pub mod win;
 
+pub(crate) use events::read_events;
+pub(crate) use snapshot::{feature_set, read_features};
 pub(crate) use trust::Held;
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The part that every probability pipeline shares: from a dataset to a trained model.
 
-use scorehouse_features::definition::{Candidate, Prior};
+use indexmap::IndexMap;
+use scorehouse_features::definition::{ActionableSpec, Candidate, Prior};
 use scorehouse_features::value::Value;
 use scorehouse_models::{Artifact, Encoder, Scale, Signature, Support};
 use serde_json::json;
@@ -13,11 +14,12 @@ use crate::gate::{Champion, Check, Gate};
 use crate::leak::find_leaks;
 use crate::metric::{Estimate, Evaluation, Scored, evaluate};
 use crate::pipeline::contender::Contender;
+use crate::pipeline::levers::levers;
 use crate::pipeline::trust::Held;
 use crate::progress::Progress;
 use crate::report::{ReportInput, html, input_weights};
 use crate::split::{Split, hold_out};
-use crate::trained::{CandidateResult, Trained, TrainingWindow};
+use crate::trained::{CandidateResult, Trained, TrainingWindow, Unseen};
 
 /// Rows of the rarer kind below which everybody gets the rate of the outcome.
 const PRIOR_BELOW: usize = 10;
@@ -56,6 +58,8 @@ pub(crate) struct Task<'a> {
     pub prior: Prior,
     /// True when an entity with a row in the holdout is not learnt from.
     pub whole_groups: bool,
+    /// What people can change, by column.
+    pub actionable: IndexMap<String, ActionableSpec>,
     /// Kept in the artifact.
     pub details: serde_json::Value,
     pub seed: u64,
@@ -79,6 +83,8 @@ struct Learnt {
 impl Task<'_> {
     /// Learns, compares, chooses, learns again on everything.
     pub fn learn(self) -> Result<Trained, TrainingError> {
+        // A mistake is told before the work begins.
+        levers(&self.data, &self.actionable)?;
         let split = hold_out(&self.data, self.holdout, self.whole_groups, self.seed);
         let folds = self.folds(split.train.clone());
         let contenders = self.contest(&split, &folds)?;
@@ -98,11 +104,26 @@ impl Task<'_> {
         };
         let judged: Vec<Evaluation> = held.iter().zip(&maps).map(judge).collect();
         let held = held.swap_remove(chosen);
+        let unseen = self.unseen(&contenders[chosen], &maps[chosen], &asked, &split);
         let (calibrated, support) = self.final_calibration(&contenders[chosen], &asked, &folds, &split)?;
         self.progress.stage("learning from all rows", contenders[chosen].members.len() as u64);
         let members = self.refit(&contenders[chosen])?;
         let artifact = self.artifact(&members, &calibrated, support)?;
-        self.finish(Learnt { artifact, calibrated, contenders, judged, held, chosen }, &split)
+        let learnt = Learnt { artifact, calibrated, contenders, judged, held, chosen };
+        Ok(Trained { unseen, ..self.finish(learnt, &split)? })
+    }
+
+    /// What a contender says of the rows it was cross-validated on and of those held out.
+    fn unseen(&self, contender: &Contender, map: &Calibrated, asked: &[u32], split: &Split) -> Vec<Unseen> {
+        let rows = asked.iter().chain(&split.holdout);
+        let raw = contender.out_of_fold.iter().chain(&contender.held_out);
+        let one = |(row, raw): (&u32, &f64)| Unseen {
+            as_of: self.data.as_of[*row as usize],
+            group: self.data.group.as_ref().map_or(*row, |group| group[*row as usize]),
+            probability: map.map.apply(*raw, Scale::LogOdds).get(),
+            outcome: self.data.label[*row as usize] > 0.5,
+        };
+        rows.zip(raw).map(one).collect()
     }
 
     fn learner(&self) -> Learner<'_> {
@@ -273,6 +294,8 @@ impl Task<'_> {
         let artifact = artifact
             .map_err(broken)?
             .with_support(Support::new(support).map_err(broken)?)
+            .with_levers(levers(&self.data, &self.actionable)?)
+            .map_err(broken)?
             .with_golden(&golden)
             .map_err(broken)?;
         Ok(artifact.with_details(self.details.clone()))
@@ -344,6 +367,7 @@ impl Task<'_> {
             notes,
             leaks,
             drift: trust.drift,
+            unseen: Vec::new(),
         })
     }
 

@@ -54,6 +54,7 @@ pub(super) fn train_on(
         drift: None,
         metrics,
         params,
+        unseen: Vec::new(),
     })
 }
 

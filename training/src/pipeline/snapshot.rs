@@ -46,7 +46,7 @@ pub(super) struct Looks<'a> {
 ///
 /// # Errors
 /// [`TrainingError::UnknownFeatureSet`].
-pub(super) fn feature_set<'a>(
+pub(crate) fn feature_set<'a>(
     request: &TrainRequest<'a>,
     fit: &FitSpec,
 ) -> Result<&'a FeatureSet, TrainingError> {
@@ -90,6 +90,7 @@ impl Looks<'_> {
             holdout: self.fit.holdout,
             prior: self.fit.prior,
             whole_groups: self.whole_entities,
+            actionable: self.fit.actionable.clone(),
             details,
             seed: request.seed,
             champion: request.champion,
@@ -130,7 +131,7 @@ impl Looks<'_> {
 ///
 /// # Errors
 /// What the history reports.
-pub(super) fn read_features(
+pub(crate) fn read_features(
     request: &TrainRequest<'_>,
     set: &FeatureSet,
     snapshots: &Snapshots,

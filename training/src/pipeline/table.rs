@@ -247,6 +247,7 @@ fn task<'a>(
         holdout: spec.holdout,
         prior: spec.prior,
         whole_groups: true,
+        actionable: spec.actionable.clone(),
         details,
         seed: request.seed,
         champion: request.champion,

@@ -1,12 +1,13 @@
-//! What every learnt probability shares: candidates, holdout, prior, directions.
+//! What every learnt probability shares: candidates, holdout, prior, directions, what people can change.
 
 use indexmap::IndexMap;
 
 use crate::definition::raw::{Entry, Finding, Section};
-use crate::definition::{Candidate, Direction, FeatureSet, FitSpec, Prior};
+use crate::definition::read::actionable::actionable;
+use crate::definition::{ActionableSpec, Candidate, Direction, FeatureSet, FitSpec, Prior};
 
 /// The keys read here.
-pub(super) const LEARNING: [&str; 4] = ["candidates", "holdout", "prior", "monotone"];
+pub(super) const LEARNING: [&str; 5] = ["candidates", "holdout", "prior", "monotone", "actionable"];
 
 const CANDIDATES: [&str; 3] = ["logistic", "forest", "boosting"];
 /// Rows that a rate weighs when nothing else is said.
@@ -18,6 +19,7 @@ pub(super) struct Learning {
     pub holdout: f64,
     pub prior: Prior,
     pub monotone: IndexMap<String, Direction>,
+    pub actionable: IndexMap<String, ActionableSpec>,
 }
 
 pub(super) fn learning(section: &Section<'_>) -> Learning {
@@ -26,15 +28,18 @@ pub(super) fn learning(section: &Section<'_>) -> Learning {
         holdout: holdout(section).unwrap_or(0.25),
         prior: prior(section).unwrap_or_default(),
         monotone: monotone(section),
+        actionable: actionable(section),
     }
 }
 
 /// The same for a model over a feature set, whose features are known.
 pub(super) fn of_features(section: &Section<'_>, set: Option<&FeatureSet>) -> Option<FitSpec> {
-    let Learning { candidates, holdout, prior, monotone } = learning(section);
+    let Learning { candidates, holdout, prior, monotone, actionable } = learning(section);
     let set = set?;
     let names: Vec<String> = set.features.iter().map(|feature| feature.name.to_string()).collect();
-    let stated = section.get("monotone").filter(Entry::is_table).and_then(|entry| entry.section(DIRECTIONS));
+    let tables = ["monotone", "actionable"].into_iter().filter_map(|key| section.get(key));
+    let stated = tables.filter(Entry::is_table).filter_map(|entry| entry.section(DIRECTIONS));
+    let stated: Vec<Section<'_>> = stated.collect();
     for entry in stated.iter().flat_map(Section::entries) {
         if !names.iter().any(|name| name == entry.key()) {
             let message = format!("`{}` reads no feature `{}`", set.name, entry.key());
@@ -42,7 +47,7 @@ pub(super) fn of_features(section: &Section<'_>, set: Option<&FeatureSet>) -> Op
             section.findings().report(finding.known(entry.key(), names.iter().map(String::as_str)));
         }
     }
-    Some(FitSpec { feature_set: set.name.clone(), candidates, holdout, prior, monotone })
+    Some(FitSpec { feature_set: set.name.clone(), candidates, holdout, prior, monotone, actionable })
 }
 
 fn candidates(section: &Section<'_>) -> Vec<Candidate> {

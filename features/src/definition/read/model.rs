@@ -5,6 +5,7 @@ use indexmap::IndexMap;
 use crate::definition::catalogue::Catalogue;
 use crate::definition::raw::{Entry, Finding, Section};
 use crate::definition::read::condition::{key_column, over_columns};
+use crate::definition::read::forecast::{forecast, over_features};
 use crate::definition::read::learning::{LEARNING, learning, of_features};
 use crate::definition::read::source::{Sources, declared, named};
 use crate::definition::read::upsell;
@@ -17,9 +18,19 @@ use crate::value::ValueType;
 
 const PIPELINES: [&str; 6] = ["win", "churn", "upsell", "table", "interactions", "registered"];
 
-const WIN: [&str; 5] = ["feature_set", "opened", "closed", "won", "at"];
-const CHURN: [&str; 9] =
-    ["feature_set", "activity", "active_within", "started", "ended", "where", "every", "horizon", "from"];
+const WIN: [&str; 6] = ["feature_set", "opened", "closed", "won", "at", "forecast"];
+const CHURN: [&str; 10] = [
+    "feature_set",
+    "activity",
+    "active_within",
+    "started",
+    "ended",
+    "where",
+    "every",
+    "horizon",
+    "from",
+    "margin",
+];
 const TABLE: [&str; 7] = ["table", "label", "positive", "id", "time", "group", "ignore"];
 const INTERACTIONS: [&str; 7] = ["table", "user", "item", "time", "weight", "half_life", "repeat"];
 const EVERY_MODEL: [&str; 2] = ["pipeline", "description"];
@@ -138,7 +149,9 @@ fn win(section: &Section<'_>, known: &Known<'_>) -> Option<WinSpec> {
             at
         },
     );
-    Some(WinSpec { fit: fit?, opened: opened?.name.clone(), closed: closed?.name.clone(), won: won?, at })
+    let forecast = forecast(section, set, known.catalogue);
+    let (opened, closed) = (opened?.name.clone(), closed?.name.clone());
+    Some(WinSpec { fit: fit?, opened, closed, won: won?, at, forecast })
 }
 
 fn churn(section: &Section<'_>, known: &Known<'_>) -> Option<ChurnSpec> {
@@ -148,7 +161,8 @@ fn churn(section: &Section<'_>, known: &Known<'_>) -> Option<ChurnSpec> {
     let span = |key: &str, days: i64| section.get(key).and_then(|e| e.parsed()).unwrap_or(Span(days * DAY));
     let from = section.get("from").and_then(|e| moment(&e));
     let (every, horizon) = (span("every", 30), span("horizon", 90));
-    Some(ChurnSpec { fit: fit?, definition: definition?, every, horizon, from })
+    let margin = section.get("margin").and_then(|entry| over_features(&entry, set?, known.catalogue));
+    Some(ChurnSpec { fit: fit?, definition: definition?, every, horizon, from, margin })
 }
 
 fn churn_definition(
@@ -216,6 +230,7 @@ fn table(section: &Section<'_>) -> Option<TableSpec> {
         holdout: learning.holdout,
         prior: learning.prior,
         monotone: learning.monotone,
+        actionable: learning.actionable,
     };
     for (key, other) in [("id", &spec.id), ("time", &spec.time), ("group", &spec.group)] {
         if other.as_deref() == Some(spec.label.as_str()) {

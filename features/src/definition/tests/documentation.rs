@@ -24,6 +24,9 @@ columns = { customer_id = "text", at = "time" }
 [source.contract_ended]
 event_time = "at"
 columns = { customer_id = "text", at = "time", reason = "text" }
+[source.plan]
+event_time = "at"
+columns = { customer_id = "text", at = "time", quarter = "text", target = "float", commit = "float" }
 [source.stock]
 event_time = "at"
 columns = { stock_code = "text", at = "time", quantity = "int", country = "text" }
@@ -36,6 +39,11 @@ entity = "product"
 kind = "latest"
 source = "stock"
 features = ["quantity", "country"]
+[view.plan]
+entity = "customer"
+kind = "latest"
+source = "plan"
+features = ["quarter", "target", "commit"]
 [view.profile]
 entity = "customer"
 kind = "latest"

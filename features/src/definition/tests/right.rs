@@ -358,3 +358,24 @@ fn the_server_is_held_to_what_the_project_says() {
     assert_eq!((settings.connections, settings.requests), (10, 20));
     assert_eq!((settings.header_timeout, settings.request_timeout), (Span(5_000_000), Span(60_000_000)));
 }
+
+#[test]
+fn what_deals_are_worth_is_an_expression_and_plans_belong_to_one_reference() {
+    let more = r#"
+[model.win.forecast]
+amount = "deal.amount * 0.9"
+[model.win.actionable]
+"deal.amount" = { direction = "down", min = 100, step = 50 }
+"#;
+    let project = parse(&format!("{WHOLE}{more}"));
+    let Pipeline::Win(win) = &project.models["win"].pipeline else { panic!("not win") };
+    let forecast = win.forecast.as_ref().unwrap();
+    assert_eq!(forecast.amount.inputs, ["deal.amount".parse::<FeatureName>().unwrap()]);
+    assert_eq!(forecast.plan, None);
+    let actionable = &win.fit.actionable["deal.amount"];
+    assert_eq!(
+        (actionable.direction, actionable.min, actionable.max),
+        (Some(Direction::Down), Some(100.0), None)
+    );
+    assert_eq!(actionable.step, Some(50.0));
+}

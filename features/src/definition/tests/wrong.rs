@@ -295,3 +295,23 @@ fn mistakes_about_the_server_are_told_with_what_was_expected() {
         assert!(found.contains(told), "{line}: {found}");
     }
 }
+
+#[test]
+fn forecasts_and_actionable_features_are_checked_like_all_else() {
+    for (more, told) in [
+        ("[model.win.forecast]\namount = \"deal.amout\"\n", "did you mean `deal.amount`?"),
+        ("[model.win.forecast]\namuont = \"deal.amount\"\n", "did you mean `amount`?"),
+        (
+            "[model.win.forecast]\namount = \"deal.amount\"\ntarget = \"deal.amount\"\n",
+            "a feature through a reference",
+        ),
+        ("[model.win.actionable]\n\"deal.amuont\" = \"up\"\n", "did you mean `deal.amount`?"),
+        ("[model.win.actionable]\n\"deal.amount\" = \"sideways\"\n", "expected \"up\" or \"down\""),
+        ("[model.win.actionable]\n\"deal.amount\" = { min = 3, max = 2 }\n", "`max` is 2, below `min`"),
+        ("[model.win.actionable]\n\"deal.amount\" = { step = 0 }\n", "expected a number above 0"),
+        ("[model.win.actionable]\n\"deal.amount\" = { stp = 1 }\n", "did you mean `step`?"),
+    ] {
+        let found = mistakes(&format!("{WHOLE}\n{more}"));
+        assert!(found.contains(told), "{more}: {found}");
+    }
+}

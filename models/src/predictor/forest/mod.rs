@@ -6,6 +6,7 @@ mod explain;
 mod node;
 mod quadrature;
 mod store;
+mod thresholds;
 
 use std::sync::OnceLock;
 

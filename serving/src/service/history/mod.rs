@@ -1,18 +1,21 @@
 //! Training sets: entity rows in, each with its own moment; the features known at that moment out.
 
+mod reader;
 mod rows;
 mod store;
 mod write;
 
 use arrow_array::RecordBatch;
 use scorehouse_features::definition::{FeatureField, FeatureSet, Project};
-use scorehouse_features::ids::{EntityName, FeatureName, FeatureSetName};
+use scorehouse_features::ids::{EntityKey, EntityName, FeatureName, FeatureSetName, ModelName};
 use scorehouse_features::time::{Span, Timestamp};
 use scorehouse_features::view::FeaturePlan;
-use scorehouse_models::Registry;
+use scorehouse_models::{ModelVersion, Registry};
+use scorehouse_training::{Forecast, Period};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
+pub use reader::HistoryReader;
 pub use rows::GivenRows;
 pub use write::{Format, write};
 
@@ -47,6 +50,32 @@ pub trait TrainingSets: Send + Sync {
     /// # Errors
     /// What reading the score log and history report.
     fn monitor(&self, asked: &MonitorAsked<'_>) -> Result<MonitorReport, ServeError>;
+
+    /// Forecasts what open deals come to, with what was pushed taken over first.
+    ///
+    /// # Errors
+    /// What reading history and forecasting report.
+    fn forecast(&self, asked: &ForecastAsked<'_>) -> Result<Forecast, ServeError>;
+}
+
+/// Which forecast is asked for.
+pub struct ForecastAsked<'a> {
+    /// The project.
+    pub project: &'a Project,
+    /// Where versions come from.
+    pub registry: &'a dyn Registry,
+    /// The model.
+    pub model: &'a ModelName,
+    /// The version that judges deals.
+    pub version: ModelVersion,
+    /// The moment whose knowledge counts.
+    pub as_of: Timestamp,
+    /// The time in which a win counts.
+    pub period: &'a Period,
+    /// A feature by which deals are told apart.
+    pub by: Option<&'a FeatureName>,
+    /// Which deals count.
+    pub seen: &'a (dyn Fn(&EntityKey) -> bool + Sync),
 }
 
 /// Which scores to look at.

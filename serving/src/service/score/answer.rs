@@ -12,6 +12,7 @@ use crate::problem::ErrorBody;
 use crate::service::score::more::More;
 use crate::service::score::row::Evidence;
 use crate::service::score::timing::TimingShown;
+use crate::service::score::what_if::WhatIfShown;
 
 /// Scores of one version of a model.
 #[derive(Debug, Serialize, ToSchema)]
@@ -57,6 +58,8 @@ pub struct ScoreShown {
     reasons: Option<Vec<ReasonShown>>,
     /// With `timing`: when the deal is going to end.
     timing: Option<TimingShown>,
+    /// With `what_if`: what would have to change.
+    what_if: Option<WhatIfShown>,
     /// With `partial`: why this row has no score.
     error: Option<ErrorBody>,
 }
@@ -163,6 +166,9 @@ impl ScoredRow<'_> {
         }
         if let Some(timing) = &self.scored.more.timing {
             map.serialize_entry("timing", timing)?;
+        }
+        if let Some(what_if) = &self.scored.more.what_if {
+            map.serialize_entry("what_if", what_if)?;
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ mod request;
 mod row;
 mod sight;
 mod timing;
+mod what_if;
 
 use rayon::prelude::*;
 use scorehouse_features::time::Timestamp;

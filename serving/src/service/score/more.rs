@@ -6,6 +6,7 @@ use scorehouse_models::Score;
 
 use super::request::ScoreRequest;
 use super::timing::{Moments, TimingShown};
+use super::what_if::{Again, WhatIfAsked, WhatIfShown};
 use crate::error::ServeError;
 use crate::live_model::LiveModel;
 
@@ -13,6 +14,7 @@ use crate::live_model::LiveModel;
 #[derive(Debug, Clone, Default)]
 pub struct MoreAsked {
     timing: Option<Moments>,
+    what_if: Option<WhatIfAsked>,
 }
 
 /// What is answered.
@@ -20,6 +22,8 @@ pub struct MoreAsked {
 pub struct More {
     /// When a deal is going to end.
     pub timing: Option<TimingShown>,
+    /// What would have to change.
+    pub what_if: Option<WhatIfShown>,
 }
 
 /// A row that was scored.
@@ -41,21 +45,34 @@ impl MoreAsked {
     /// # Errors
     /// [`ServeError::WrongType`] and [`ServeError::TooMany`].
     pub fn of(request: &ScoreRequest<'_>) -> Result<Self, ServeError> {
-        Ok(Self { timing: Moments::of(request.timing.as_ref())? })
+        request.what_if.iter().try_for_each(WhatIfAsked::check)?;
+        Ok(Self { timing: Moments::of(request.timing.as_ref())?, what_if: request.what_if })
+    }
+
+    /// True when nothing is asked beside the score.
+    #[must_use]
+    pub const fn is_nothing(&self) -> bool {
+        self.timing.is_none() && self.what_if.is_none()
     }
 
     /// How many plain rows one row of such a request weighs.
     #[must_use]
     pub fn weight(request: &ScoreRequest<'_>) -> usize {
-        if request.timing.is_some() { 8 } else { 1 }
+        match (&request.what_if, &request.timing) {
+            (Some(_), _) => 1000,
+            (None, Some(_)) => 8,
+            (None, None) => 1,
+        }
     }
 
-    /// Answers for one row.
+    /// Answers for one row; `again` scores it with other values.
     ///
     /// # Errors
     /// What each part reports.
-    pub fn answer(&self, row: &RowScored<'_>) -> Result<More, ServeError> {
+    pub fn answer(&self, row: &RowScored<'_>, again: &mut Again<'_>) -> Result<More, ServeError> {
         let told = |moments: &Moments| moments.told(row.model, row.values, row.as_of, row.score.output);
-        Ok(More { timing: self.timing.as_ref().map(told).transpose()? })
+        let timing = self.timing.as_ref().map(told).transpose()?;
+        let what_if = self.what_if.map(|asked| asked.found(row, again)).transpose()?;
+        Ok(More { timing, what_if })
     }
 }

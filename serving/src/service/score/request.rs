@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use super::timing::TimingAsked;
+use super::what_if::WhatIfAsked;
 use crate::service::scalar::{Fields, OneOrMany, Scalar, Text};
 
 /// A request for scores.
@@ -49,6 +50,10 @@ pub struct ScoreRequest<'a> {
     #[serde(borrow, default)]
     #[schema(value_type = Option<TimingAsked<'static>>)]
     pub timing: Option<TimingAsked<'a>>,
+    /// The smallest plausible change of features that people can change, declared as `actionable`, that takes each
+    /// score across a threshold.
+    #[serde(default)]
+    pub what_if: Option<WhatIfAsked>,
     /// The alias that answers; `champion` if neither this nor `version` is given.
     #[serde(borrow, default)]
     #[schema(value_type = Option<String>)]

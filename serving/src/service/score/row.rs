@@ -108,7 +108,20 @@ pub fn score_entity_and(
         plan.read(online, &read, &mut work.read, &mut work.values)?;
         let score = model.scoring().score(&work.values, asked.as_of, asked.reasons, &mut work.score)?;
         let row = RowScored { model, values: &work.values, as_of: asked.as_of, score: &score };
-        let more = more.answer(&row)?;
+        let (mut anew, mut given) = (Work::default(), Vec::new());
+        // What follows from a changed value is computed again, as for values that a request gives.
+        let mut again = |changed: &[(usize, Value)]| {
+            given.clear();
+            given.extend_from_slice(&work.overrides);
+            for (input, value) in changed {
+                let name = &model.scoring().signature().inputs[*input].name;
+                given.push((model.given_slot(name)?, value.clone()));
+            }
+            let read = Read { overrides: &given, ..read };
+            plan.read(online, &read, &mut anew.read, &mut anew.values)?;
+            Ok(model.scoring().score(&anew.values, asked.as_of, 0, &mut anew.score)?.output)
+        };
+        let more = if more.is_nothing() { More::default() } else { more.answer(&row, &mut again)? };
         let kept = asked.keep.then(|| {
             let (inputs, given) = (&work.values, &work.overrides);
             score_bytes(model, Computed { as_of: asked.as_of, stored: true, inputs, given, score: &score })
@@ -136,7 +149,16 @@ pub fn score_inputs(
             work.values[position] = given.to_value(name, value_type)?;
         }
         let score = model.scoring().score(&work.values, as_of, reasons, &mut work.score)?;
-        let more = more.answer(&RowScored { model, values: &work.values, as_of, score: &score })?;
+        let mut anew = Work::default();
+        let mut again = |changed: &[(usize, Value)]| {
+            anew.values.clone_from(&work.values);
+            for (input, value) in changed {
+                anew.values[*input] = value.clone();
+            }
+            Ok(model.scoring().score(&anew.values, as_of, 0, &mut anew.score)?.output)
+        };
+        let row = RowScored { model, values: &work.values, as_of, score: &score };
+        let more = if more.is_nothing() { More::default() } else { more.answer(&row, &mut again)? };
         let kept = keep.then(|| {
             let inputs = &work.values;
             score_bytes(model, Computed { as_of, stored: false, inputs, given: &[], score: &score })
