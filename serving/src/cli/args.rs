@@ -249,6 +249,9 @@ pub struct ScoreArgs {
     /// Dates by which a win is asked for, with --timing; 30, 60 and 90 days ahead when not given.
     #[arg(long, value_name = "DATE", requires = "timing")]
     pub by: Vec<String>,
+    /// The greatest first: by value at stake where the project declares a margin, else by probability.
+    #[arg(long)]
+    pub rank: bool,
 }
 
 /// `scorehouse forecast`

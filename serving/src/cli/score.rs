@@ -4,7 +4,7 @@ use std::path::Path;
 
 use arrow_array::{Int64Array, StringArray};
 use scorehouse_features::definition::FeatureSet;
-use scorehouse_features::ids::EntityKey;
+use scorehouse_features::ids::{EntityKey, ModelName};
 use scorehouse_features::time::Timestamp;
 use scorehouse_features::value::Value;
 use scorehouse_features::view::Column;
@@ -18,6 +18,7 @@ use crate::cli::failure::{Failure, Outcome};
 use crate::cli::history::StoreHistory;
 use crate::cli::output::{Report, show};
 use crate::cli::session::{Session, model_name};
+use crate::live_model::Margin;
 use crate::service::score::{Moments, TimingShown};
 
 /// Runs `scorehouse score`.
@@ -38,7 +39,7 @@ pub fn run(session: &Session, args: &ScoreArgs) -> Outcome<()> {
                     record.model, record.version, wanted.name
                 ))
             })?;
-            score_entities(session, args, &artifact, set)
+            score_entities(session, args, (&record.model, &artifact), set)
         }
     }
 }
@@ -78,13 +79,20 @@ struct Line {
     score: Score,
     #[serde(skip_serializing_if = "Option::is_none")]
     timing: Option<TimingShown>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value_at_stake: Option<f64>,
 }
 
 #[derive(Serialize)]
 #[serde(transparent)]
 struct Lines(Vec<Line>);
 
-fn score_entities(session: &Session, args: &ScoreArgs, artifact: &Artifact, set: &FeatureSet) -> Outcome<()> {
+fn score_entities(
+    session: &Session,
+    args: &ScoreArgs,
+    model: (&ModelName, &Artifact),
+    set: &FeatureSet,
+) -> Outcome<()> {
     let now = session.moment(args.as_of.as_deref())?;
     let asked = match &args.input {
         Some(file) => read_entities(session, file, set, now)?,
@@ -100,7 +108,12 @@ fn score_entities(session: &Session, args: &ScoreArgs, artifact: &Artifact, set:
     let by = args.by.iter().map(|text| Timestamp::parse(text).map_err(Failure::caller));
     let by = by.collect::<Outcome<Vec<_>>>()?;
     let moments = args.timing.then(|| Moments::by(by));
-    let lines = Lines(score_rows(session, artifact, set, asked, (args.reasons, moments))?);
+    let mut lines = Lines(score_rows(session, model, set, asked, (args.reasons, moments))?);
+    if args.rank {
+        // What is at stake where a margin is declared, else how likely it is; the first of equals stays first.
+        let weight = |line: &Line| line.value_at_stake.unwrap_or(line.score.output);
+        lines.0.sort_by(|a, b| weight(b).total_cmp(&weight(a)));
+    }
     match &args.output {
         Some(output) => lines.write(output),
         None => Ok(show(&lines, session.json)?),
@@ -109,12 +122,13 @@ fn score_entities(session: &Session, args: &ScoreArgs, artifact: &Artifact, set:
 
 fn score_rows(
     session: &Session,
-    artifact: &Artifact,
+    (name, artifact): (&ModelName, &Artifact),
     set: &FeatureSet,
     asked: Vec<(EntityKey, Timestamp)>,
     (reasons, moments): (usize, Option<Moments>),
 ) -> Outcome<Vec<Line>> {
     let model = ScoringModel::load(artifact)?;
+    let margin = Margin::of(&session.project, name, &artifact.signature);
     let history = StoreHistory::open(session, session.clock.now())?;
     let keys: StringArray = asked.iter().map(|(key, _)| Some(key.as_str())).collect();
     let as_of: Int64Array = asked.iter().map(|(_, moment)| Some(moment.0)).collect();
@@ -140,7 +154,8 @@ fn score_rows(
                 Some(moments.shown(&curve, moment))
             }
         };
-        lines.push(Line { key: key.to_string(), as_of: moment, score, timing });
+        let value_at_stake = margin.as_ref().and_then(|m| m.at_stake(&values, moment, score.output));
+        lines.push(Line { key: key.to_string(), as_of: moment, score, timing, value_at_stake });
     }
     Ok(lines)
 }
@@ -186,6 +201,8 @@ impl Lines {
         if self.0.iter().any(|line| line.timing.is_some()) {
             header.extend(["likely_close", "earliest_close", "latest_close", "won_by"]);
         }
+        let stakes = self.0.iter().any(|line| line.value_at_stake.is_some());
+        header.extend(stakes.then_some("value_at_stake"));
         writer.write_record(&header).map_err(failed)?;
         for line in &self.0 {
             let reasons: Vec<String> = line.score.reasons().iter().map(said).collect();
@@ -197,6 +214,9 @@ impl Lines {
             let mut cells = vec![line.key.clone(), line.as_of.to_string(), probability, low, high];
             cells.push(reasons.join("; "));
             cells.extend(line.timing.iter().flat_map(timing_cells));
+            cells.extend(
+                stakes.then(|| line.value_at_stake.map_or_else(String::new, |value| value.to_string())),
+            );
             writer.write_record(&cells).map_err(failed)?;
         }
         writer.flush()?;
@@ -227,6 +247,9 @@ impl Report for Lines {
             let mut text = format!("{}  {:.1} %", line.key, line.score.output * 100.0);
             if let Some(Interval { low, high }) = line.score.interval {
                 text.push_str(&format!(" [{:.1} to {:.1} %]", low * 100.0, high * 100.0));
+            }
+            if let Some(value) = line.value_at_stake {
+                text.push_str(&format!("  {value:.0} at stake"));
             }
             text.push_str(&format!("  as of {}", line.as_of));
             if let Some(timing) = &line.timing {

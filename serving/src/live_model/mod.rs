@@ -4,6 +4,7 @@
 //! meanwhile. A version is loaded, matched with the project's features and tried on its golden samples before
 //! it takes the place of another; one that fails never answers, and the one before goes on.
 
+mod margin;
 mod table;
 mod watch;
 
@@ -15,6 +16,7 @@ use scorehouse_features::value::{Value, ValueType};
 use scorehouse_features::view::FeaturePlan;
 use scorehouse_models::{ModelVersion, Registry, ScoringModel};
 
+pub use margin::Margin;
 pub use table::{AliasShown, LiveModels, Selected};
 pub use watch::watch;
 
@@ -32,6 +34,7 @@ pub struct LiveModel {
     stored: Option<Stored>,
     inputs: FxHashMap<String, (usize, ValueType)>,
     shelf: Option<Shelf>,
+    margin: Option<Margin>,
     scores: IntCounter,
     recommendations: IntCounter,
 }
@@ -72,6 +75,7 @@ impl LiveModel {
         let inputs = scoring.signature().inputs.iter().enumerate();
         Ok(Self {
             inputs: inputs.map(|(i, input)| (input.name.clone(), (i, input.value_type))).collect(),
+            margin: Margin::of(project, name, scoring.signature()),
             name: name.clone(),
             version,
             stored,
@@ -98,6 +102,12 @@ impl LiveModel {
     #[must_use]
     pub const fn scoring(&self) -> &ScoringModel {
         &self.scoring
+    }
+
+    /// What is at stake with a customer who may leave; none where the project declares no margin.
+    #[must_use]
+    pub const fn margin(&self) -> Option<&Margin> {
+        self.margin.as_ref()
     }
 
     /// The entity scored; none for a model over a plain table.

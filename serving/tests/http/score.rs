@@ -163,3 +163,24 @@ async fn dates_that_are_none_and_models_without_time_are_refused() {
     let refused = fixture.post(WIN, json!({"entity": "D-1", "timing": "soon"})).await;
     assert!(refused.json()["error"]["message"].as_str().unwrap().contains("`dates`"), "{}", refused.json());
 }
+
+#[tokio::test]
+async fn a_customer_who_may_leave_carries_what_is_at_stake() {
+    let churn = "[features.health]\nentity = \"deal\"\nfeatures = [\"deal.amount\", \"deal_facts.net\", \"account.orders.revenue\", \"account.orders.lines_30d\"]\n\
+                 [model.lapse]\npipeline = \"churn\"\nfeature_set = \"health\"\nactivity = \"deal_opened\"\nmargin = \"0.5 * deal.amount\"\n";
+    let fixture = Fixture::declaring(churn);
+    let mut artifact = crate::fixture::win_artifact(&fixture.state.project, 0.0);
+    let set = &fixture.state.project.feature_sets["health"];
+    artifact.signature = scorehouse_models::Signature::of_feature_set(set);
+    let version = crate::fixture::register(fixture.registry.as_ref(), "lapse", &artifact);
+    crate::fixture::point(fixture.registry.as_ref(), "lapse", "champion", version);
+    fixture.state.live.refresh().unwrap();
+    let json = fixture.post("/v1/models/lapse/score", json!({"entity": "D-1"})).await.json();
+    let score = &json["scores"][0];
+    assert!(
+        near(score["value_at_stake"].as_f64().unwrap(), 500.0 * score["probability"].as_f64().unwrap()),
+        "{json}"
+    );
+    let win = fixture.post(WIN, json!({"entity": "D-1"})).await.json();
+    assert!(win["scores"][0].get("value_at_stake").is_none());
+}

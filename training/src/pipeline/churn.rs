@@ -19,7 +19,14 @@ use crate::trained::{TrainRequest, Trained};
 /// # Errors
 /// What is wrong with the definition or the history; [`TrainingError::OneClass`] when many looks all ended alike.
 pub fn train(request: &TrainRequest<'_>, spec: &ChurnSpec) -> Result<Trained, TrainingError> {
-    let entity = &feature_set(request, &spec.fit)?.entity;
+    let set = feature_set(request, &spec.fit)?;
+    let entity = &set.entity;
+    for name in spec.margin.iter().flat_map(|margin| &margin.inputs) {
+        if !set.features.iter().any(|field| field.name == *name) {
+            let why = format!("`margin` reads {name}, which the feature set {} does not hold", set.name);
+            return Err(TrainingError::Definition(why));
+        }
+    }
     request.progress.stage("reading customers", 0);
     let (customers, observed) = read(request, entity, &spec.definition)?;
     request.progress.message(&format!("{} customers", customers.len()));

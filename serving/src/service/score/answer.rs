@@ -56,6 +56,8 @@ pub struct ScoreShown {
     rest: Option<f64>,
     /// The inputs that moved the score most.
     reasons: Option<Vec<ReasonShown>>,
+    /// Of a churn model whose section declares a `margin`: that times the probability.
+    value_at_stake: Option<f64>,
     /// With `timing`: when the deal is going to end.
     timing: Option<TimingShown>,
     /// With `what_if`: what would have to change.
@@ -163,6 +165,9 @@ impl ScoredRow<'_> {
             map.serialize_entry("base", &score.explanation.base)?;
             map.serialize_entry("rest", &score.explanation.rest)?;
             map.serialize_entry("reasons", &score.explanation.reasons)?;
+        }
+        if let Some(value) = self.scored.more.value_at_stake {
+            map.serialize_entry("value_at_stake", &value)?;
         }
         if let Some(timing) = &self.scored.more.timing {
             map.serialize_entry("timing", timing)?;

@@ -24,6 +24,8 @@ pub struct More {
     pub timing: Option<TimingShown>,
     /// What would have to change.
     pub what_if: Option<WhatIfShown>,
+    /// What is lost, on average, with a customer who may leave.
+    pub value_at_stake: Option<f64>,
 }
 
 /// A row that was scored.
@@ -49,10 +51,10 @@ impl MoreAsked {
         Ok(Self { timing: Moments::of(request.timing.as_ref())?, what_if: request.what_if })
     }
 
-    /// True when nothing is asked beside the score.
+    /// True when there is nothing to tell beside the score.
     #[must_use]
-    pub const fn is_nothing(&self) -> bool {
-        self.timing.is_none() && self.what_if.is_none()
+    pub const fn is_nothing(&self, model: &LiveModel) -> bool {
+        self.timing.is_none() && self.what_if.is_none() && model.margin().is_none()
     }
 
     /// How many plain rows one row of such a request weighs.
@@ -73,6 +75,8 @@ impl MoreAsked {
         let told = |moments: &Moments| moments.told(row.model, row.values, row.as_of, row.score.output);
         let timing = self.timing.as_ref().map(told).transpose()?;
         let what_if = self.what_if.map(|asked| asked.found(row, again)).transpose()?;
-        Ok(More { timing, what_if })
+        let margin = row.model.margin();
+        let value_at_stake = margin.and_then(|m| m.at_stake(row.values, row.as_of, row.score.output));
+        Ok(More { timing, what_if, value_at_stake })
     }
 }

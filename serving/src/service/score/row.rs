@@ -121,7 +121,7 @@ pub fn score_entity_and(
             plan.read(online, &read, &mut anew.read, &mut anew.values)?;
             Ok(model.scoring().score(&anew.values, asked.as_of, 0, &mut anew.score)?.output)
         };
-        let more = if more.is_nothing() { More::default() } else { more.answer(&row, &mut again)? };
+        let more = if more.is_nothing(model) { More::default() } else { more.answer(&row, &mut again)? };
         let kept = asked.keep.then(|| {
             let (inputs, given) = (&work.values, &work.overrides);
             score_bytes(model, Computed { as_of: asked.as_of, stored: true, inputs, given, score: &score })
@@ -158,7 +158,7 @@ pub fn score_inputs(
             Ok(model.scoring().score(&anew.values, as_of, 0, &mut anew.score)?.output)
         };
         let row = RowScored { model, values: &work.values, as_of, score: &score };
-        let more = if more.is_nothing() { More::default() } else { more.answer(&row, &mut again)? };
+        let more = if more.is_nothing(model) { More::default() } else { more.answer(&row, &mut again)? };
         let kept = keep.then(|| {
             let inputs = &work.values;
             score_bytes(model, Computed { as_of, stored: false, inputs, given: &[], score: &score })
