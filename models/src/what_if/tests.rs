@@ -30,8 +30,8 @@ fn floats(choices: &[Choice]) -> Vec<f64> {
 fn choices_stand_on_both_sides_of_every_threshold_and_nowhere_else_but_on_what_was_seen() {
     let lever = Lever { seen: vec![], ..number([0.0, 40.0]) };
     let choices = lever.choices(&Value::Float(10.0), ValueType::Float, &[-5.0, 7.25, 12.5, 90.0]);
-    // Ten less or more, the threshold below, the roundest number beyond it, and the ends.
-    assert_eq!(floats(&choices), [8.0, 7.25, 12.5, 13.0, 0.0, 40.0]);
+    // Either side of the threshold below and of the one above, the roundest number beyond each, and the ends.
+    assert_eq!(floats(&choices), [8.0, 12.5, 7.25, 13.0, 0.0, 40.0]);
     assert_eq!(choices[0].effort, 0.02);
     let whole = lever.choices(&Value::Int(10), ValueType::Int, &[12.5]);
     let whole: Vec<&Value> = whole.iter().map(|choice| &choice.value).collect();

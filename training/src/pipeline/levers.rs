@@ -115,7 +115,7 @@ mod tests {
     fn what_is_not_said_follows_from_what_was_seen() {
         let up = ActionableSpec { direction: Some(Direction::Up), ..ActionableSpec::default() };
         let lever = asked("discount", up).unwrap().remove(0);
-        assert_eq!((lever.input, lever.bounds, lever.spread), (0, [1.0, 98.0], 80.0));
+        assert_eq!((lever.input, lever.bounds, lever.spread), (0, [1.0, 98.0], 79.0));
         assert!(lever.seen.len() > 50 && lever.seen.iter().all(|number| (1.0..=98.0).contains(number)));
         let texts = asked("stage", ActionableSpec::default()).unwrap().remove(0);
         assert_eq!(texts.levels, ["open"], "what one row shows is not plausible");
