@@ -68,6 +68,38 @@ async fn a_bad_version_moved_by_others_leaves_the_one_before_in_place_and_says_w
 }
 
 #[tokio::test]
+async fn a_version_whose_golden_sample_scores_otherwise_never_goes_live_and_says_why() {
+    let fixture = Fixture::new();
+    let mut artifact = win_artifact(&fixture.state.project, 1.0);
+    artifact.golden[0].output += 0.25;
+    let wrong = register(fixture.registry.as_ref(), "win", &artifact);
+    let refused = fixture.put("/v1/models/win/aliases/champion", json!({"version": wrong.0})).await;
+    assert_eq!(refused.refusal(), (409, "version_refused".into()));
+    let why = refused.json()["error"]["message"].as_str().unwrap().to_owned();
+    assert!(why.contains("golden sample"), "{why}");
+    // Moved by another process, it is not followed either, and `/readyz` says why.
+    point(fixture.registry.as_ref(), "win", "champion", wrong);
+    assert!(fixture.state.live.refresh().unwrap());
+    assert_eq!(fixture.post(WIN, json!({"entity": "D-1"})).await.json()["version"], 1);
+    let ready = fixture.get("/readyz").await.json();
+    let champion = &ready["models"]["win"][0];
+    assert_eq!((&champion["version"], &champion["live"]), (&json!(wrong.0), &json!(1)));
+    assert!(champion["refused"].as_str().unwrap().contains("golden sample"), "{ready}");
+}
+
+#[tokio::test]
+async fn a_version_that_was_live_is_kept_loaded_so_that_going_back_reads_nothing() {
+    let fixture = Fixture::new();
+    let second = register(fixture.registry.as_ref(), "win", &win_artifact(&fixture.state.project, 1.0));
+    let move_to = |version: u32| fixture.put("/v1/models/win/aliases/champion", json!({"version": version}));
+    move_to(second.0).await;
+    // With the files gone, only what is kept in memory can answer.
+    std::fs::remove_dir_all(fixture.state.project.root.join("registry/artifacts")).unwrap();
+    assert_eq!(move_to(1).await.status, 200);
+    assert_eq!(fixture.post(WIN, json!({"entity": "D-1"})).await.json()["version"], 1);
+}
+
+#[tokio::test]
 async fn a_version_may_be_asked_for_by_number_or_alias() {
     let fixture = Fixture::new();
     let second = register(fixture.registry.as_ref(), "win", &win_artifact(&fixture.state.project, 1.0));
