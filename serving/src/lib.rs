@@ -3,11 +3,14 @@
 //! In the order of a request's way: the server that listens ([`server`]), its routes ([`routes`]) and who may ask
 //! them ([`access`]), the handlers behind them (`api`, thin; `inference`, the standard protocol) over functions that
 //! know nothing of HTTP (`service`); the state they share ([`state`], [`stores`]); the models that answer
-//! ([`live_model`]); the door to heavier work ([`compute`]); the evidence of every answer ([`score_log`]); what can go
+//! ([`live_model`]); the door to heavier work ([`compute`]); the evidence of every answer ([`score_log`]) and what another version
+//! would have said ([`challenger`]); what is to be done ([`policy`]) and who is told of changes ([`changes`]); what can go
 //! wrong ([`error`]) and how that is told ([`problem`]); what is counted and logged ([`telemetry`]).
 
 pub mod access;
 mod api;
+pub mod challenger;
+pub mod changes;
 pub mod cli;
 pub mod compute;
 pub mod config;
@@ -15,6 +18,7 @@ pub mod error;
 mod inference;
 pub mod live_model;
 pub mod monitor;
+pub mod policy;
 pub mod problem;
 pub mod replay;
 pub mod routes;

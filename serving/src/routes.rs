@@ -13,8 +13,8 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use crate::access::Role::{self, Operator, Rep, Scientist, Service, Storefront};
 use crate::access::{Guard, guard};
 use crate::api::{
-    audit, docs, entities, events, fallback, forecast, health, history, models, monitor, outcomes, page,
-    project, recommend, score,
+    audit, changes, docs, entities, events, fallback, forecast, health, history, models, monitor, outcomes,
+    page, project, recommend, score, webhooks,
 };
 use crate::inference::handlers as v2;
 use crate::state::AppState;
@@ -54,6 +54,9 @@ pub fn table() -> Vec<Route> {
         Route::get("/v1/entities/{entity}/{key}", Who::Only(PEOPLE), entities::features),
         Route::get("/v1/models/{model}/monitor", Who::Only(MAKERS), monitor::monitor),
         Route::get("/v1/audit", Who::Only(OPERATORS), audit::trail),
+        Route::get("/v1/changes", Who::Only(PEOPLE), changes::listen),
+        Route::get("/v1/deliveries", Who::Only(OPERATORS), webhooks::deliveries),
+        Route::post("/v1/webhooks/{webhook}/redeliver", Who::Only(OPERATORS), webhooks::redeliver),
         Route::get("/v2", Who::Anyone, v2::server),
         Route::get("/v2/health/live", Who::Anyone, v2::live),
         Route::get("/v2/health/ready", Who::Anyone, v2::ready),
@@ -154,6 +157,7 @@ fn cross_origin(origins: &[String]) -> CorsLayer {
             header::CONTENT_TYPE,
             name("x-api-key"),
             name("idempotency-key"),
+            name("last-event-id"),
             name("x-request-id"),
         ])
         .expose_headers([header::RETRY_AFTER, name("x-request-id")])

@@ -1,7 +1,7 @@
 //! What every handler shares.
 
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -13,6 +13,8 @@ use scorehouse_features::time::Clock;
 use scorehouse_models::Registry;
 
 use crate::access::Access;
+use crate::challenger::{Challenges, Shadows};
+use crate::changes::Changes;
 use crate::compute::{Compute, Doors};
 use crate::error::ServeError;
 use crate::live_model::LiveModels;
@@ -47,7 +49,13 @@ pub struct Parts {
     /// The door to heavier work.
     pub compute: Compute,
     /// The evidence of every answer.
-    pub score_log: ScoreLog,
+    pub score_log: Arc<ScoreLog>,
+    /// How challengers are tried out.
+    pub challenges: Challenges,
+    /// Answers that wait for a challenger that nobody hears.
+    pub shadows: Shadows,
+    /// Scores that pushed facts move across declared edges.
+    pub changes: Arc<Changes>,
     /// Longest time a request may take.
     pub timeout: Duration,
     pub(crate) entities: IndexMap<EntityName, EntityPlan>,
@@ -97,8 +105,17 @@ impl AppState {
         let readers = readers.collect::<Result<_, ServeError>>()?;
         let outcomes = OutcomeLog::open(&project.state)?;
         let score_log = ScoreLog::open(&project.state, &project.score_log, clock.clone(), metrics.clone())?;
+        let score_log = Arc::new(score_log);
+        let challenges = Challenges::compile(&project)?;
+        let shadows = match challenges.has_shadows() {
+            true => Shadows::start(online.clone(), score_log.clone(), metrics.clone())?,
+            false => Shadows::none(metrics.clone()),
+        };
         let parts = Parts {
             score_log,
+            challenges,
+            shadows,
+            changes: Arc::new(Changes::open(&project)?),
             clock,
             online,
             registry,
@@ -114,6 +131,20 @@ impl AppState {
             project,
         };
         Ok(Self(Arc::new(parts)))
+    }
+}
+
+impl AppState {
+    /// A handle that does not keep the server's parts alive, for threads that outlive requests.
+    #[must_use]
+    pub fn downgrade(&self) -> Weak<Parts> {
+        Arc::downgrade(&self.0)
+    }
+
+    /// The state behind a handle, while the server is there.
+    #[must_use]
+    pub fn upgrade(parts: &Weak<Parts>) -> Option<Self> {
+        parts.upgrade().map(Self)
     }
 }
 

@@ -11,7 +11,9 @@
 //! | `crash` | a busy server killed again and again: events, outcomes, moves, scores, all at once |
 //! | `evidence` | what was answered survives `kill -9` and replays to the last bit |
 //! | `access` | keys made and taken back beside a running server; no secret reaches the log |
-//! | `aliases` | a live model follows its alias without a failed request |
+//! | `aliases` | a live model follows its alias without a failed request, and no bad file |
+//! | `changes` | what an acknowledged push changed reaches a webhook past `kill -9` |
+//! | `challenger` | shadows and splits, compared as outcomes arrive |
 //! | `demo` | the demo's models against the truth that its deals were drawn from |
 //! | `registered` | a model from an ONNX file, proven by its sample |
 //! | `notebooks` | the notebooks run against a live server |
@@ -21,6 +23,8 @@
 mod access;
 mod aliases;
 mod architecture;
+mod challenger;
+mod changes;
 mod clients;
 mod command_line;
 mod contract;

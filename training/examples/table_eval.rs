@@ -41,7 +41,12 @@ fn project(train: &Path, label: &str, id: Option<&str>, candidates: Vec<Candidat
         monotone: Default::default(),
         actionable: Default::default(),
     };
-    let model = ModelSpec { name: name.clone(), pipeline: Pipeline::Table(spec), description: None };
+    let model = ModelSpec {
+        name: name.clone(),
+        pipeline: Pipeline::Table(spec),
+        description: None,
+        serving: Default::default(),
+    };
     Project {
         name: "eval".into(),
         root: ".".into(),

@@ -11,7 +11,7 @@ use crate::definition::infer::infer;
 use crate::definition::raw::{Finding, Findings, Section};
 use crate::definition::read::source::{Sources, declared};
 use crate::definition::read::{
-    access, derived, entity, feature_set, model, request, score_log, settings, source, view,
+    access, derived, entity, feature_set, model, request, score_log, settings, source, view, webhook,
 };
 use crate::definition::{Diagnostic, Project};
 
@@ -114,13 +114,25 @@ fn check(file: Section<'_>, root: &Path) -> Project {
         feature_sets,
         models,
         access,
+        webhooks: webhook::webhooks(file, root),
         score_log: score_log::score_log(file),
         settings,
     }
 }
 
-const SECTIONS: [&str; 10] =
-    ["project", "server", "limits", "access", "score_log", "entity", "source", "view", "features", "model"];
+const SECTIONS: [&str; 11] = [
+    "project",
+    "server",
+    "limits",
+    "access",
+    "score_log",
+    "entity",
+    "source",
+    "view",
+    "features",
+    "model",
+    "webhook",
+];
 
 /// Refuses unknown sections, and `[sources.X]` as soon as `[source.X]` is meant.
 fn check_sections(file: &Section<'_>) {

@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+use crate::definition::serving::ServingSpec;
 use crate::definition::view::DerivedFeature;
 use crate::expression::Expression;
 use crate::ids::{
@@ -19,6 +20,8 @@ pub struct ModelSpec {
     pub pipeline: Pipeline,
     /// What it is, for readers.
     pub description: Option<String>,
+    /// How its answers are put to use.
+    pub serving: ServingSpec,
 }
 
 /// How a model comes to be.
@@ -78,6 +81,19 @@ pub struct Prior {
     pub rate: f64,
     /// How many rows it weighs, above 0.
     pub rows: f64,
+}
+
+impl Pipeline {
+    /// The feature set that the model reads; none for one over a plain file or interactions.
+    #[must_use]
+    pub const fn feature_set(&self) -> Option<&FeatureSetName> {
+        match self {
+            Self::Win(spec) => Some(&spec.fit.feature_set),
+            Self::Churn(spec) => Some(&spec.fit.feature_set),
+            Self::Registered(set) => Some(set),
+            Self::Upsell(_) | Self::Table(_) | Self::Interactions(_) => None,
+        }
+    }
 }
 
 impl Default for Prior {

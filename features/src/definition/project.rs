@@ -10,6 +10,7 @@ use crate::definition::model::ModelSpec;
 use crate::definition::score_log::ScoreLogSettings;
 use crate::definition::source::Source;
 use crate::definition::view::View;
+use crate::definition::webhook::WebhookSpec;
 use crate::ids::{
     ColumnName, EntityName, FeatureName, FeatureSetName, LocalName, ModelName, ReferenceName, SourceName,
     ViewName,
@@ -43,6 +44,8 @@ pub struct Project {
     pub models: IndexMap<ModelName, ModelSpec>,
     /// What is kept of every answer.
     pub score_log: ScoreLogSettings,
+    /// Whom changes of scores are told, by name.
+    pub webhooks: IndexMap<LocalName, WebhookSpec>,
     /// Who may ask what.
     pub access: Access,
     /// Limits and addresses.

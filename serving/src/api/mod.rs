@@ -3,6 +3,7 @@
 pub mod asker;
 pub mod audit;
 pub mod body;
+pub mod changes;
 pub mod docs;
 pub mod entities;
 pub mod events;
@@ -17,3 +18,4 @@ pub mod page;
 pub mod project;
 pub mod recommend;
 pub mod score;
+pub mod webhooks;

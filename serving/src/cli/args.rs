@@ -54,6 +54,9 @@ pub enum Command {
     Monitor(MonitorArgs),
     /// Compute served scores again from history and name every feature that differs.
     Replay(ReplayArgs),
+    /// What could not be delivered to webhooks: list it, deliver it again.
+    #[command(subcommand)]
+    Webhooks(WebhooksCommand),
     /// Make, list and revoke the API keys of those who may ask the server.
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -386,6 +389,30 @@ pub enum KeysCommand {
         /// Why, for the audit trail.
         #[arg(long, default_value = "revoked by hand")]
         why: String,
+    },
+}
+
+/// `scorehouse webhooks …`
+#[derive(Debug, Subcommand)]
+pub enum WebhooksCommand {
+    /// Deliveries that wait or were given up, the oldest first.
+    List {
+        /// Only those of this webhook.
+        #[arg(long)]
+        webhook: Option<String>,
+        /// Only those that are `waiting` or `dead`.
+        #[arg(long)]
+        state: Option<String>,
+        /// How many at most.
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+    },
+    /// Deliver again what was given up; a running server does so within a second.
+    Redeliver {
+        /// The webhook.
+        webhook: String,
+        /// Numbers of deliveries; all that were given up when none is named.
+        deliveries: Vec<u64>,
     },
 }
 

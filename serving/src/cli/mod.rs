@@ -24,6 +24,7 @@ mod score;
 mod serve;
 mod session;
 mod train;
+mod webhooks;
 
 use std::process::ExitCode;
 
@@ -60,6 +61,7 @@ fn run(cli: &Cli) -> Outcome<()> {
         Command::Recommend(args) => recommend::run(&Session::open(cli)?, args),
         Command::Monitor(args) => monitor::run(&Session::open(cli)?, args),
         Command::Replay(args) => replay::run(&Session::open(cli)?, args),
+        Command::Webhooks(command) => webhooks::run(&Session::open(cli)?, command),
         Command::Keys(command) => keys::run(&Session::open(cli)?, command),
         Command::Serve(args) => serve::run(&Session::open(cli)?, args),
     }

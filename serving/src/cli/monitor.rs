@@ -5,7 +5,7 @@ use crate::cli::failure::Outcome;
 use crate::cli::history::open_store;
 use crate::cli::output::{Report, count, show, table};
 use crate::cli::session::Session;
-use crate::monitor::{Monitor, MonitorReport, Quality};
+use crate::monitor::{Figure, Monitor, MonitorReport, Quality};
 use crate::service::monitor::{PeriodAsked, grouped};
 
 /// Runs `scorehouse monitor`.
@@ -40,6 +40,31 @@ fn line(name: String, counted: usize, quality: &Quality) -> Vec<String> {
     ]
 }
 
+/// Champion and challenger side by side, where one was tried out.
+fn beside(report: &MonitorReport) -> String {
+    let Some(comparison) = &report.comparison else { return String::new() };
+    let interval = |figure: Option<Figure>| {
+        let shown = |f: Figure| format!("{:.3} ({:.3} to {:.3})", f.value, f.low, f.high);
+        figure.map_or_else(|| "–".to_owned(), shown)
+    };
+    let lines = report.variants.iter().map(|variant| {
+        let versions: Vec<String> = variant.versions.iter().map(ToString::to_string).collect();
+        vec![
+            format!("{} (version {})", variant.variant, versions.join(", ")),
+            count(variant.counted as u64),
+            count(variant.known as u64),
+            figure(variant.expected),
+            figure(variant.observed),
+            interval(variant.auc),
+            interval(variant.log_loss),
+            interval(variant.ece),
+        ]
+    });
+    let header = ["variant", "scores", "known", "expected", "observed", "AUC", "log loss", "ECE"];
+    let shown = table(&header, &[1, 2, 3, 4, 5, 6, 7], lines);
+    format!("\n{shown}\nthe challenger: {}", comparison.words)
+}
+
 impl Report for MonitorReport {
     fn human(&self) -> String {
         let mut text = format!(
@@ -68,6 +93,7 @@ impl Report for MonitorReport {
                 count(drift.counted as u64)
             ));
         }
+        text.push_str(&beside(self));
         text
     }
 }

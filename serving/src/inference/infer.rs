@@ -5,6 +5,7 @@ use scorehouse_models::Score;
 use super::answer::{self, InferAnswer};
 use super::request::InferRequest;
 use super::{rows, shelf};
+use crate::challenger::Arms;
 use crate::error::ServeError;
 use crate::live_model::{LiveModels, Selected};
 use crate::score_log::Asker;
@@ -44,12 +45,13 @@ fn scores(
     request: &InferRequest<'_>,
 ) -> Result<Vec<answer::OutputTensor>, ServeError> {
     let asked = rows::score_request(&selected.model, request)?;
-    let scored = score::score_rows(state, &asker.caller, selected, &asked)?;
+    let arms = Arms::one(state, selected.clone());
+    let scored = score::score_rows(state, &asker.caller, &arms, &asked)?;
     // Without `partial` a row that cannot be scored has refused the request already.
     let scores: Vec<&Score> = scored.iter().filter_map(|scored| scored.result.as_ref().ok()).collect();
     let signature = selected.model.scoring().signature();
     let outputs = answer::scores(signature, &scores, asked.reasons as usize);
-    score::keep(state, selected, &asker, scored.iter());
+    score::keep(state, &arms, &asker, scored.iter());
     Ok(outputs)
 }
 

@@ -21,8 +21,9 @@ pub use table::{AliasShown, LiveModels, Selected};
 pub use watch::watch;
 
 use crate::error::{Noun, ServeError};
+use crate::policy::Policy;
 use crate::service::recommend::Shelf;
-use crate::service::scalar::Fields;
+use crate::service::scalar::{Fields, Scalar, Text};
 use crate::telemetry::Metrics;
 
 /// One version of a model, ready to answer.
@@ -33,6 +34,7 @@ pub struct LiveModel {
     scoring: ScoringModel,
     stored: Option<Stored>,
     inputs: FxHashMap<String, (usize, ValueType)>,
+    policy: Option<Policy>,
     shelf: Option<Shelf>,
     margin: Option<Margin>,
     scores: IntCounter,
@@ -70,7 +72,8 @@ impl LiveModel {
         registry.get(name, version)?;
         let artifact = registry.artifact(name, version).map_err(|e| refused(e.to_string()))?;
         let scoring = ScoringModel::load(&artifact).map_err(|e| refused(e.to_string()))?;
-        let stored = Stored::of(project, &scoring).map_err(|e| refused(e.to_string()))?;
+        let (policy, more) = policy(project, name, &scoring);
+        let stored = Stored::of(project, &scoring, &more).map_err(|e| refused(e.to_string()))?;
         let shelf = shelf(project, name, &scoring).map_err(|e| refused(e.to_string()))?;
         let inputs = scoring.signature().inputs.iter().enumerate();
         Ok(Self {
@@ -79,6 +82,7 @@ impl LiveModel {
             name: name.clone(),
             version,
             stored,
+            policy,
             shelf,
             scores: metrics.scores(name.as_str()),
             recommendations: metrics.recommendations(name.as_str()),
@@ -116,7 +120,13 @@ impl LiveModel {
         self.stored.as_ref().map(|stored| &stored.entity)
     }
 
-    /// How to read the features of the entity scored.
+    /// What is to be done about its scores, where the project says so.
+    #[must_use]
+    pub const fn policy(&self) -> Option<&Policy> {
+        self.policy.as_ref()
+    }
+
+    /// How to read the features of the entity scored: the inputs in their order, then what its policy reads besides.
     ///
     /// # Errors
     /// [`ServeError::NotSuited`] for a model over a plain table.
@@ -189,6 +199,16 @@ impl LiveModel {
         self.stored.as_ref()?.names.get(&slot).map(String::as_str)
     }
 
+    /// What a request gives, by slot, as far as this version reads it: what another version reads is no mistake here.
+    #[must_use]
+    pub fn given_where_read(&self, all: &[&Fields<'_>]) -> Vec<(usize, Value)> {
+        let own = |(name, given): &(Text<'_>, Scalar<'_>)| {
+            let (slot, value_type) = self.slot(name).ok()?;
+            Some((slot, given.to_value(name, value_type).ok()?))
+        };
+        all.iter().flat_map(|fields| fields.0.iter().filter_map(own)).collect()
+    }
+
     fn slot(&self, name: &str) -> Result<(usize, ValueType), ServeError> {
         let stored = self.stored.as_ref().ok_or_else(|| self.not_suited("reads no entity"))?;
         let known = || {
@@ -218,13 +238,18 @@ impl LiveModel {
 
 impl Stored {
     /// How `scoring` reads the project's features; none for a model over a plain table.
-    fn of(project: &Project, scoring: &ScoringModel) -> Result<Option<Self>, ServeError> {
+    fn of(
+        project: &Project,
+        scoring: &ScoringModel,
+        more: &[FeatureName],
+    ) -> Result<Option<Self>, ServeError> {
         let signature = scoring.signature();
         let Some(entity) = &signature.entity else { return Ok(None) };
         check_feature_set(project, scoring)?;
         let invalid = |message: String| ServeError::InvalidField { message, nearest: None };
         let names: Result<Vec<FeatureName>, _> = signature.inputs.iter().map(|i| i.name.parse()).collect();
-        let names = names.map_err(|error| invalid(error.to_string()))?;
+        let mut names = names.map_err(|error| invalid(error.to_string()))?;
+        names.extend_from_slice(more);
         let plan = FeaturePlan::compile(project, entity, &names)?;
         for (input, found) in signature.inputs.iter().zip(plan.types()) {
             if input.value_type != found {
@@ -289,6 +314,20 @@ fn own_features<'a>(
             name: feature.name.clone(),
         })
     })
+}
+
+/// The policy of a model, and the features that only it reads.
+fn policy(project: &Project, name: &ModelName, scoring: &ScoringModel) -> (Option<Policy>, Vec<FeatureName>) {
+    let spec = project.models.get(name).and_then(|model| model.serving.policy.as_ref());
+    let signature = scoring.signature();
+    // A model over a plain table reads no features, and its rules neither.
+    let inputs: Vec<FeatureName> = match signature.entity {
+        Some(_) => signature.inputs.iter().filter_map(|input| input.name.parse().ok()).collect(),
+        None => Vec::new(),
+    };
+    let mut more = Vec::new();
+    let policy = spec.map(|spec| Policy::bind(spec, signature.output, &inputs, &mut more));
+    (policy, more)
 }
 
 fn shelf(project: &Project, name: &ModelName, scoring: &ScoringModel) -> Result<Option<Shelf>, ServeError> {

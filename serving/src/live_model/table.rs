@@ -17,7 +17,7 @@ use super::LiveModel;
 use crate::error::{Noun, ServeError};
 use crate::telemetry::Metrics;
 
-/// Versions asked for by number that are kept beside the live ones.
+/// Versions that were live before, or were asked for by number, that are kept beside the live ones.
 const KEPT: usize = 8;
 
 /// The models that answer.
@@ -28,7 +28,7 @@ pub struct LiveModels {
     now: ArcSwap<Table>,
     /// The registry's revision that `now` shows.
     revision: AtomicU64,
-    /// Versions loaded before anything points to them, or asked for by number.
+    /// Versions loaded before anything points to them, asked for by number, or live until something else was.
     kept: Mutex<VecDeque<Arc<LiveModel>>>,
     /// Models that do not answer in this server until they are loaded again.
     unloaded: Mutex<FxHashSet<ModelName>>,
@@ -137,6 +137,14 @@ impl LiveModels {
         Ok(Selected { model: live, alias: Some(slot.alias.clone()) })
     }
 
+    /// What answers behind an alias, if anything does.
+    #[must_use]
+    pub fn behind(&self, model: &str, alias: &str) -> Option<Selected> {
+        let table = self.now.load();
+        let slot = table.models.get(model)?.iter().find(|slot| slot.alias.as_str() == alias)?;
+        Some(Selected { model: slot.live.clone()?, alias: Some(slot.alias.clone()) })
+    }
+
     /// True when the version is loaded, so that [`LiveModels::select`] finds it.
     #[must_use]
     pub fn has(&self, model: &str, version: u32) -> bool {
@@ -242,10 +250,30 @@ impl LiveModels {
             models.insert(record.name, slots);
         }
         self.forget_taken_away(&before, &models);
-        self.kept.lock().retain(|loaded| !is_live(&models, loaded));
+        self.keep_replaced(&before, &models, &unloaded);
         self.now.store(Arc::new(Table { models, unloaded }));
         self.revision.store(revision, Ordering::Release);
         Ok(())
+    }
+
+    /// Keeps what was live until now beside what is, so that going back reads nothing; the least recent goes first.
+    fn keep_replaced(
+        &self,
+        before: &Table,
+        models: &FxHashMap<ModelName, Vec<Slot>>,
+        unloaded: &FxHashSet<ModelName>,
+    ) {
+        let mut kept = self.kept.lock();
+        kept.retain(|loaded| !is_live(models, loaded));
+        let were = before.models.values().flatten().filter_map(|slot| slot.live.as_ref());
+        for replaced in were.filter(|live| !is_live(models, live) && !unloaded.contains(&live.name)) {
+            if !kept.iter().any(|known| Arc::ptr_eq(known, replaced)) {
+                kept.push_back(replaced.clone());
+            }
+        }
+        while kept.len() > KEPT {
+            kept.pop_front();
+        }
     }
 
     /// An alias of a model that was unloaded.

@@ -4,9 +4,11 @@
 //! built-in log. An entity is counted once a day, by its last score of that day, so that a page that is looked at a
 //! hundred times does not weigh a hundredfold. What is not known yet is pending, never negative.
 
+mod beside;
 mod drift;
 mod outcome;
 mod quality;
+mod variants;
 
 use std::collections::BTreeMap;
 
@@ -20,7 +22,9 @@ use utoipa::ToSchema;
 
 pub use drift::Drift;
 pub use quality::{Band, Quality};
+pub use variants::{Figure, VariantComparison, VariantReport};
 
+use crate::challenger::Variant;
 use crate::error::ServeError;
 use crate::score_log::folder;
 use crate::score_log::read::{LoggedScore, Range, scores};
@@ -50,7 +54,7 @@ pub struct Monitor<'a> {
 pub struct MonitorReport {
     /// The model.
     pub model: String,
-    /// Scores in the log.
+    /// Scores that were given; those of a shadow do not count.
     pub scores: usize,
     /// Scores that count: the last one of an entity on a day.
     pub counted: usize,
@@ -62,7 +66,16 @@ pub struct MonitorReport {
     pub periods: Vec<Period>,
     /// Per version, how the scores lie beside those of training.
     pub drift: Vec<Drift>,
+    /// Where a challenger was tried out: champion and challenger side by side.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub variants: Vec<VariantReport>,
+    /// How the challenger did beside the champion.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub comparison: Option<VariantComparison>,
 }
+
+/// Scores by entity and day.
+type LastOfDay = BTreeMap<(String, i64), LoggedScore>;
 
 /// One period.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -95,30 +108,16 @@ impl Monitor<'_> {
     /// [`ServeError::NotSuited`] for a model that recommends, and what reading the log and history report.
     pub fn run(&self, model: &str) -> Result<MonitorReport, ServeError> {
         let outcomes = Outcomes::of(self, model)?;
-        let mut last: BTreeMap<(String, i64), LoggedScore> = BTreeMap::new();
-        let mut count = 0;
-        scores(&folder(&self.project.state), model, self.range, &mut |row| {
-            count += 1;
-            let Some(key) = row.key.clone() else { return Ok(()) };
-            let day = row.as_of.0.div_euclid(DAY);
-            match last.get(&(key.clone(), day)) {
-                Some(known) if known.at > row.at => {}
-                _ => drop(last.insert((key, day), LoggedScore { inputs: Vec::new(), ..row })),
-            }
-            Ok(())
-        })?;
-        let mut judged: Vec<Judged> = last
-            .into_iter()
+        let (count, served, shadows) = self.read(model)?;
+        let outcome = |key: &str, row: &LoggedScore| outcomes.of_score(key, row.as_of, self.now);
+        let mut judged: Vec<Judged> = served
+            .iter()
             .filter_map(|((key, _), row)| {
-                let outcome = outcomes.of_score(&key, row.as_of, self.now)?;
-                Some(Judged {
-                    at: row.as_of,
-                    version: row.version,
-                    output: row.output,
-                    outcome: outcome.known(),
-                })
+                let outcome = outcome(key, row)?.known();
+                Some(Judged { at: row.as_of, version: row.version, output: row.output, outcome })
             })
             .collect();
+        let (variants, comparison) = beside::variants(&served, &shadows, &outcome);
         judged.sort_by_key(|row| row.at);
         Ok(MonitorReport {
             model: model.to_owned(),
@@ -128,7 +127,28 @@ impl Monitor<'_> {
             quality: Quality::of(&judged),
             periods: self.periods(&judged)?,
             drift: self.drift(model, &judged)?,
+            variants,
+            comparison,
         })
+    }
+
+    /// The number of scores that were given, the last of them by entity and day, and the last that were not given.
+    fn read(&self, model: &str) -> Result<(usize, LastOfDay, LastOfDay), ServeError> {
+        let (mut served, mut shadows) = (LastOfDay::new(), LastOfDay::new());
+        let mut count = 0;
+        scores(&folder(&self.project.state), model, self.range, &mut |row| {
+            let shadow = row.variant.as_deref() == Some(Variant::Shadow.as_str());
+            count += usize::from(!shadow);
+            let Some(key) = row.key.clone() else { return Ok(()) };
+            let last = if shadow { &mut shadows } else { &mut served };
+            let day = row.as_of.0.div_euclid(DAY);
+            match last.get(&(key.clone(), day)) {
+                Some(known) if known.at > row.at => {}
+                _ => drop(last.insert((key, day), LoggedScore { inputs: Vec::new(), ..row })),
+            }
+            Ok(())
+        })?;
+        Ok((count, served, shadows))
     }
 
     fn periods(&self, judged: &[Judged]) -> Result<Vec<Period>, ServeError> {

@@ -69,6 +69,7 @@ impl Shape {
             Field::new("model", DataType::Utf8, false),
             Field::new("version", DataType::UInt32, false),
             Field::new("alias", DataType::Utf8, true),
+            Field::new("variant", DataType::Utf8, true),
             Field::new("key", DataType::Utf8, true),
             Field::new("given", DataType::Utf8, true),
         ];
@@ -82,6 +83,9 @@ impl Shape {
             Field::new("raw", DataType::Float64, false),
             Field::new("base", DataType::Float64, true),
             Field::new("reasons", pairs("feature", "contribution", DataType::Float64).0, true),
+            Field::new("track", DataType::Utf8, true),
+            Field::new("action", DataType::Utf8, true),
+            Field::new("rule", DataType::Utf8, true),
         ]);
         let input = |(name, value_type): &(String, ValueType)| {
             Field::new(format!("{INPUT}{name}"), of(*value_type), true)
@@ -134,6 +138,7 @@ struct Common {
     model: StringBuilder,
     version: UInt32Builder,
     alias: StringBuilder,
+    variant: StringBuilder,
     key: StringBuilder,
 }
 
@@ -149,6 +154,7 @@ impl Common {
             model: StringBuilder::new(),
             version: UInt32Builder::new(),
             alias: StringBuilder::new(),
+            variant: StringBuilder::new(),
             key: StringBuilder::new(),
         }
     }
@@ -162,6 +168,7 @@ impl Common {
         self.model.append_value(&shape.model);
         self.version.append_value(shape.version);
         self.alias.append_option(head.alias);
+        self.variant.append_option(head.variant);
         self.key.append_option(head.key);
     }
 
@@ -175,6 +182,7 @@ impl Common {
             Arc::new(self.model.finish()),
             Arc::new(self.version.finish()),
             Arc::new(self.alias.finish()),
+            Arc::new(self.variant.finish()),
             Arc::new(self.key.finish()),
         ]
     }
@@ -189,6 +197,7 @@ struct Columns {
     base: Float64Builder,
     /// Reasons, or items.
     list: ListBuilder<StructBuilder>,
+    decision: [StringBuilder; 3],
     inputs: Vec<ColumnBuilder>,
 }
 
@@ -209,6 +218,7 @@ impl Columns {
             raw: Float64Builder::new(),
             base: Float64Builder::new(),
             list,
+            decision: Default::default(),
             inputs: shape.inputs.iter().map(|(_, value_type)| ColumnBuilder::new(*value_type, 0)).collect(),
         }
     }
@@ -230,6 +240,10 @@ impl Columns {
             to.append(true);
         }
         self.list.append(!score.reasons.is_empty());
+        let decided = score.decision.map_or([None; 3], |(track, action, rule)| [Some(track), action, rule]);
+        for (column, told) in self.decision.iter_mut().zip(decided) {
+            column.append_option(told);
+        }
         for (column, cell) in self.inputs.iter_mut().zip(&score.inputs) {
             cell.push_to(column);
         }
@@ -262,6 +276,7 @@ impl Columns {
         columns.push(Arc::new(self.raw.finish()));
         columns.push(Arc::new(self.base.finish()));
         columns.push(Arc::new(self.list.finish()));
+        columns.extend(self.decision.into_iter().map(|mut column| Arc::new(column.finish()) as ArrayRef));
         columns.extend(self.inputs.into_iter().map(ColumnBuilder::finish));
         columns
     }

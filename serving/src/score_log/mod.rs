@@ -27,6 +27,7 @@ use scorehouse_features::time::{Clock, DAY, Timestamp};
 pub use asker::Asker;
 pub use wire::{Computed, items as items_bytes, score as score_bytes};
 
+use crate::challenger::Variant;
 use crate::error::ServeError;
 use crate::live_model::Selected;
 use crate::telemetry::Metrics;
@@ -56,6 +57,8 @@ pub struct Given<'a> {
     pub selected: &'a Selected,
     /// Who asked.
     pub asker: &'a Asker,
+    /// In which part the version answered, where a challenger is tried out.
+    pub variant: Option<Variant>,
 }
 
 /// One answer.
@@ -124,14 +127,15 @@ impl ScoreLog {
     /// Hands answers over. They are dropped, and counted, when there is no room and `overflow` says so.
     pub fn keep<'a>(&self, given: Given<'_>, answers: impl Iterator<Item = Answer<'a>>) {
         let Some(queue) = &self.queue else { return };
-        let Given { at, selected, asker } = given;
+        let Given { at, selected, asker, variant } = given;
+        let variant = variant.map(Variant::as_str);
         let alias = selected.alias.as_ref().map(|alias| alias.as_str());
         let (caller, request) = (asker.name(), asker.request());
         WORK.with_borrow_mut(|bytes| {
             bytes.clear();
             let mut rows = 0;
             for Answer { row, key, body } in answers {
-                wire::append(bytes, &Head { at: at.0, request, row, caller, alias, key }, body);
+                wire::append(bytes, &Head { at: at.0, request, row, caller, alias, variant, key }, body);
                 rows += 1;
             }
             if rows == 0 {

@@ -52,6 +52,10 @@ pub struct LoggedScore {
     pub key: Option<String>,
     /// The version that answered.
     pub version: u32,
+    /// The alias it was found by.
+    pub alias: Option<String>,
+    /// In which part it answered, where a challenger was tried out: `champion`, `challenger`, `shadow`.
+    pub variant: Option<String>,
     /// True when the inputs came from the store, save what the request gave.
     pub stored: bool,
     /// What the request gave in place of stored values, a JSON object by name.
@@ -162,6 +166,9 @@ struct Rows<'a> {
     at: &'a [i64],
     as_of: &'a [i64],
     version: &'a [u32],
+    alias: &'a arrow_array::StringArray,
+    /// None in files of earlier versions.
+    variant: Option<&'a arrow_array::StringArray>,
     key: &'a arrow_array::StringArray,
     given: &'a arrow_array::StringArray,
     stored: &'a arrow_array::BooleanArray,
@@ -185,6 +192,8 @@ impl<'a> Rows<'a> {
             at: moments("at")?,
             as_of: moments("as_of")?,
             version: column("version")?.as_primitive_opt::<UInt32Type>()?.values(),
+            alias: column("alias")?.as_string_opt::<i32>()?,
+            variant: column("variant").and_then(|column| column.as_string_opt::<i32>()),
             key: column("key")?.as_string_opt::<i32>()?,
             given: column("given")?.as_string_opt::<i32>()?,
             stored: column("stored")?.as_boolean_opt()?,
@@ -205,6 +214,8 @@ impl<'a> Rows<'a> {
             as_of: Timestamp(self.as_of[row]),
             key: text(self.key),
             version: self.version[row],
+            alias: text(self.alias),
+            variant: self.variant.and_then(text),
             stored: self.stored.value(row),
             given: text(self.given),
             output: self.output[row],

@@ -10,6 +10,7 @@ use scorehouse_models::predictor::recommender::Recommended;
 use serde::{Deserialize, Serialize};
 
 use crate::live_model::LiveModel;
+use crate::policy::Decision;
 
 /// What every answer has.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -24,6 +25,8 @@ pub struct Head<'a> {
     pub caller: Option<&'a str>,
     /// The alias that the version was found by.
     pub alias: Option<&'a str>,
+    /// In which part the version answered, where a challenger was tried out.
+    pub variant: Option<&'a str>,
     /// The entity's or customer's key.
     pub key: Option<&'a str>,
 }
@@ -51,6 +54,8 @@ pub struct ScoreBody<'a> {
     pub output: f64,
     pub raw: f64,
     pub base: f64,
+    /// What was to be done about it: track, action, rule.
+    pub decision: Option<(&'a str, Option<&'a str>, Option<&'a str>)>,
     /// Feature and contribution, the strongest first.
     pub reasons: Vec<(&'a str, f64)>,
     /// The model's inputs in the order of its signature.
@@ -118,12 +123,14 @@ pub struct Computed<'a> {
     pub given: &'a [(usize, Value)],
     /// The score.
     pub score: &'a Score,
+    /// What was to be done about it.
+    pub decision: Option<&'a Decision>,
 }
 
 /// A score's bytes.
 #[must_use]
 pub fn score(model: &LiveModel, computed: Computed<'_>) -> Vec<u8> {
-    let Computed { as_of, stored, inputs, given, score } = computed;
+    let Computed { as_of, stored, inputs, given, score, decision } = computed;
     let explanation = &score.explanation;
     let body = Body::Score(ScoreBody {
         as_of: as_of.0,
@@ -132,6 +139,7 @@ pub fn score(model: &LiveModel, computed: Computed<'_>) -> Vec<u8> {
         output: score.output,
         raw: score.raw,
         base: explanation.base,
+        decision: decision.map(|told| (&*told.track, told.action.as_deref(), told.rule.as_deref())),
         reasons: explanation.reasons.iter().map(|reason| (&*reason.feature, reason.contribution)).collect(),
         inputs: inputs.iter().map(Cell::of).collect(),
     });
@@ -190,7 +198,15 @@ mod tests {
     use proptest::prelude::*;
 
     fn head(key: &str) -> Head<'_> {
-        Head { at: 7, request: Some("r-1"), row: 3, caller: None, alias: Some("champion"), key: Some(key) }
+        Head {
+            at: 7,
+            request: Some("r-1"),
+            row: 3,
+            caller: None,
+            alias: Some("champion"),
+            variant: None,
+            key: Some(key),
+        }
     }
 
     #[test]

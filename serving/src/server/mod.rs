@@ -17,7 +17,7 @@ use crate::config::{OnReady, ServeOptions};
 use crate::error::ServeError;
 use crate::routes::app;
 use crate::state::{AppState, StateParts};
-use crate::{live_model, stores, telemetry, upkeep};
+use crate::{changes, live_model, stores, telemetry, upkeep};
 use hands::Hands;
 pub use hands::give_way;
 use listen::Terms;
@@ -70,6 +70,8 @@ pub fn open(options: ServeOptions) -> Result<Server, ServeError> {
     let state = AppState::new(parts)?;
     live_model::watch(&state.live, poll)?;
     access::watch(&state.access, poll)?;
+    changes::follow(&state)?;
+    changes::deliver(&state, &|name| std::env::var(name).ok())?;
     Ok(Server { state, listen, terms, on_ready })
 }
 
@@ -92,9 +94,19 @@ pub async fn serve(
     if let Some(ready) = on_ready {
         ready(address);
     }
+    let listened = state.changes.clone();
+    let stop = async move {
+        stop.await;
+        // Whoever listens for changes is let go, or they would hold up the stop.
+        listened.close();
+    };
     listen::answer(listener, (app(state), hands), terms, stop).await;
     // What was answered is on the disk before the process ends.
-    let closed = tokio::task::spawn_blocking(move || evidence.score_log.close()).await;
+    let closed = tokio::task::spawn_blocking(move || {
+        evidence.shadows.close();
+        evidence.score_log.close();
+    })
+    .await;
     if closed.is_err() {
         tracing::error!("the score log could not be closed");
     }

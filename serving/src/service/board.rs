@@ -13,9 +13,10 @@ use utoipa::{IntoParams, ToSchema};
 use crate::access::Caller;
 use crate::error::ServeError;
 use crate::live_model::{LiveModel, Selected};
+use crate::policy::Decision;
 use crate::service::entities;
 use crate::service::moment;
-use crate::service::score::{EntityAsked, EntityRead, score_entity};
+use crate::service::score::{EntityAsked, EntityRead, RowAnswer, score_entity};
 use crate::state::AppState;
 
 /// Most open entities that one board looks at.
@@ -80,6 +81,9 @@ pub struct BoardLine {
     /// What moved the score most.
     #[schema(value_type = Vec<Object>)]
     pub reasons: Vec<Reason>,
+    /// What the model's policy decides; none without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Decision>,
 }
 
 /// Where the opening and the closing of an entity are told.
@@ -208,30 +212,25 @@ impl Board<'_> {
     }
 
     fn line(&self, key: EntityKey) -> Result<Line, ServeError> {
-        let probability = self.score(&key, self.as_of, 0)?.output;
+        let probability = self.score(&key, self.as_of, 0)?.score.output;
         let before = self.as_of.before(TREND);
         let trend = if self.is_open(&key, before)? {
-            Some(probability - self.score(&key, before, 0)?.output)
+            Some(probability - self.score(&key, before, 0)?.score.output)
         } else {
             None
         };
         Ok(Line { key, probability, trend })
     }
 
-    fn score(
-        &self,
-        key: &EntityKey,
-        as_of: Timestamp,
-        reasons: usize,
-    ) -> Result<scorehouse_models::Score, ServeError> {
+    fn score(&self, key: &EntityKey, as_of: Timestamp, reasons: usize) -> Result<RowAnswer, ServeError> {
         let entity = EntityAsked { key: Some(key.as_str().into()), ..EntityAsked::default() };
         let read = EntityRead { entity: &entity, common: &[], as_of, reasons, keep: false };
-        score_entity(self.online(), self.model, &read).map(|(score, _)| score)
+        score_entity(self.online(), self.model, &read)
     }
 
     fn explain(&self, line: Line, reasons: usize) -> Result<BoardLine, ServeError> {
         let reasons = if self.model.scoring().explains() { reasons } else { 0 };
-        let score = self.score(&line.key, self.as_of, reasons)?;
+        let RowAnswer { score, decision, .. } = self.score(&line.key, self.as_of, reasons)?;
         let entity = self.model.entity().map_or("", EntityName::as_str);
         let (_, plan) = entities::plan(self.state, entity)?;
         let facts = plan.facts(self.online(), &line.key, self.as_of, MOST_FACTS)?;
@@ -241,6 +240,7 @@ impl Board<'_> {
             trend: line.trend,
             facts,
             reasons: score.explanation.reasons,
+            decision: decision.map(|decision| (*decision).clone()),
         })
     }
 }

@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::Value as Json;
 use utoipa::ToSchema;
 
+use crate::changes;
 use crate::error::{Noun, RejectedRow, ServeError};
 use crate::state::AppState;
 
@@ -110,7 +111,10 @@ pub fn reader<'a>(state: &'a AppState, source: &str) -> Result<&'a EventReader, 
 /// # Errors
 /// What the store reports.
 pub fn store(state: &AppState, source: &SourceName, rows: Vec<PushedRow>) -> Result<Receipt, ServeError> {
+    // Marked before it is stored, so that what it moves is told whatever happens after it is acknowledged.
+    let touched = changes::touched(state, source, &rows)?;
     let receipt = state.online.append(source, rows)?;
+    drop(touched);
     state.metrics.event_rows(source.as_str(), "stored", receipt.accepted);
     state.metrics.event_rows(source.as_str(), "repeated", receipt.duplicates);
     Ok(receipt)

@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod board;
+pub mod changes;
 pub mod entities;
 pub mod events;
 pub mod forecast;

@@ -35,6 +35,7 @@ pub fn monitor(state: &AppState, model: &str, asked: &PeriodAsked) -> Result<Mon
     let (range, every) = grouped(asked)?;
     let missing = || ServeError::Unavailable { what: "history", reason: "this server has none".into() };
     let history = state.history.as_ref().ok_or_else(missing)?;
+    state.shadows.settle();
     state.score_log.flush()?;
     let (registry, now) = (state.registry.as_ref(), state.clock.now());
     history.monitor(&MonitorAsked { project: &state.project, registry, model, now, range, every })

@@ -32,6 +32,9 @@ pub struct Metrics {
     refusals: IntCounterVec,
     score_log: IntCounterVec,
     score_log_waiting: IntGauge,
+    shadow: IntCounterVec,
+    changes: IntCounterVec,
+    webhooks: IntCounterVec,
 }
 
 fn bug(error: &prometheus::Error) -> ServeError {
@@ -127,6 +130,21 @@ impl Metrics {
                 )
                 .map_err(|e| bug(&e))?,
             )?,
+            shadow: to.counters(
+                "scorehouse_shadow_rows_total",
+                "Rows for a model's shadow by what became of them (scored; skipped for want of room; failed)",
+                &["model", "result"],
+            )?,
+            changes: to.counters(
+                "scorehouse_score_changes_total",
+                "Scores that pushed facts moved across a declared edge, by model",
+                &["model"],
+            )?,
+            webhooks: to.counters(
+                "scorehouse_webhook_attempts_total",
+                "Attempts to deliver a change, by webhook and result (delivered; failed, to be tried again; dead)",
+                &["webhook", "result"],
+            )?,
             registry: to.0,
         })
     }
@@ -204,6 +222,21 @@ impl Metrics {
     /// Bytes of answers that wait to be written.
     pub fn score_log_waiting(&self, bytes: usize) {
         self.score_log_waiting.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
+    /// Rows for a model's shadow; `result` is `scored`, `skipped` or `failed`.
+    pub fn shadow_rows(&self, model: &str, result: &str, rows: usize) {
+        self.shadow.with_label_values(&[model, result]).inc_by(rows as u64);
+    }
+
+    /// A pushed fact moved a score of a model across an edge.
+    pub fn score_changed(&self, model: &str) {
+        self.changes.with_label_values(&[model]).inc();
+    }
+
+    /// A change was sent to a webhook; `result` is `delivered`, `failed` or `dead`.
+    pub fn webhook_attempt(&self, webhook: &str, result: &str) {
+        self.webhooks.with_label_values(&[webhook, result]).inc();
     }
 
     /// The text that Prometheus reads.

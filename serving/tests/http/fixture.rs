@@ -132,6 +132,11 @@ impl Fixture {
         Self::built(Asked { more: more.to_owned(), ..Asked::default() }, |_| {})
     }
 
+    /// As [`Fixture::declaring`], with settings of one's own choice.
+    pub fn declaring_changed(more: &str, change: impl FnOnce(&mut Project)) -> Self {
+        Self::built(Asked { more: more.to_owned(), ..Asked::default() }, change)
+    }
+
     fn built(asked: Asked, change: impl FnOnce(&mut Project)) -> Self {
         let Asked { doors, timeout, more, closed } = asked;
         let folder = tempfile::tempdir().unwrap();

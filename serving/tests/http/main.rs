@@ -9,6 +9,9 @@
 //! - `evidence`: the score log, its limits, and its replay
 //! - `history`: training sets: moments, order, formats
 //! - `inference`: the standard protocol: tensors of every datatype, entity keys, bytes, its refusals
+//! - `challenger`: shadows that are kept and not heard, splits that are sticky
+//! - `policy`: what is decided about a score, and by which rule
+//! - `changes`: scores that pushes move across an edge: marks, webhooks, listeners
 //! - `models`: listings, moves of aliases, refused versions, moves under load
 //! - `refusals`: bad input of every kind
 //! - `access`: keys, tokens, who is open, the trail; `matrix`: every role at every route; `sight`: who sees what
@@ -19,6 +22,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod access;
+mod challenger;
+mod changes;
 mod connections;
 mod drain;
 mod events;
@@ -32,6 +37,7 @@ mod matrix;
 mod models;
 mod operation;
 mod outcomes;
+mod policy;
 mod recommend;
 mod refusals;
 mod score;

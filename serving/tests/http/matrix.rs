@@ -19,6 +19,8 @@ const MATRIX: &[(&str, &str)] = &[
     ("GET /ui/icon.svg", "anyone"),
     ("GET /ui/style.css", "anyone"),
     ("GET /v1/audit", "operator"),
+    ("GET /v1/changes", "rep service scientist operator"),
+    ("GET /v1/deliveries", "operator"),
     ("GET /v1/entities/{entity}", "rep service scientist operator"),
     ("GET /v1/entities/{entity}/{key}", "rep service scientist operator"),
     ("GET /v1/models", "rep storefront service scientist operator"),
@@ -39,6 +41,7 @@ const MATRIX: &[(&str, &str)] = &[
     ("POST /v1/models/{model}/recommend", "rep storefront service scientist operator"),
     ("POST /v1/models/{model}/score", "rep storefront service scientist operator"),
     ("POST /v1/outcomes", "storefront service operator"),
+    ("POST /v1/webhooks/{webhook}/redeliver", "operator"),
     ("POST /v2/models/{model}/infer", "rep storefront service scientist operator"),
     ("POST /v2/models/{model}/versions/{version}/infer", "rep storefront service scientist operator"),
     ("POST /v2/repository/index", "scientist operator"),
@@ -71,9 +74,9 @@ async fn every_role_is_let_in_or_kept_out_at_every_route_as_the_matrix_says() {
     let keys: Vec<(Role, String)> = Role::ALL.map(|role| (role, fixture.key(role.as_str(), role))).into();
     for (route, who) in MATRIX {
         let (method, path) = route.split_once(' ').unwrap();
-        let path = ["{model}", "{alias}", "{entity}", "{key}", "{source}", "{version}"]
+        let path = ["{model}", "{alias}", "{entity}", "{key}", "{source}", "{version}", "{webhook}"]
             .into_iter()
-            .zip(["win", "champion", "deal", "D-1", "orders", "1"])
+            .zip(["win", "champion", "deal", "D-1", "orders", "1", "crm"])
             .fold(path.to_owned(), |path, (parameter, value)| path.replace(parameter, value));
         let body = (method != "GET").then(|| json!({"not": "what any route takes"}));
         let nobody = fixture.ask("", method, &path, body.clone()).await;

@@ -46,9 +46,12 @@ pub enum Verdict {
 
 /// Two models' probabilities of the same rows.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Paired<'a> {
+pub struct Paired<'a> {
+    /// The new model's, row by row.
     pub new: &'a [f64],
+    /// The other's.
     pub other: &'a [f64],
+    /// 1 where the outcome happened, else 0.
     pub label: &'a [f64],
     /// Rows of one entity share a number and are drawn together.
     pub group: Option<&'a [u32]>,
@@ -56,6 +59,7 @@ pub(crate) struct Paired<'a> {
     pub against: &'a str,
     /// What the rows are, in words: "the 120 latest rows".
     pub on: &'a str,
+    /// Seed of the draws.
     pub seed: u64,
 }
 
@@ -68,7 +72,8 @@ impl Comparison {
 }
 
 /// Compares by the mean difference of the log losses (paired bootstrap, Efron and Tibshirani 1993).
-pub(crate) fn compare(paired: Paired<'_>) -> Comparison {
+#[must_use]
+pub fn compare(paired: Paired<'_>) -> Comparison {
     let rows = paired.label.len();
     let with = paired.label.iter().filter(|label| **label > 0.5).count();
     if rows < ROWS || with.min(rows - with) < EITHER {

@@ -145,7 +145,7 @@ fn roles(
     entries.iter().filter_map(one).collect()
 }
 
-fn model_names(entry: &Entry<'_>, known: &[String]) -> Vec<ModelName> {
+pub(super) fn model_names(entry: &Entry<'_>, known: &[String]) -> Vec<ModelName> {
     let items = entry.items("a list of models");
     let name = |entry: &Entry<'_>| {
         let name: ModelName = entry.parsed()?;

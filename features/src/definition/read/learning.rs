@@ -97,7 +97,7 @@ fn prior(section: &Section<'_>) -> Option<Prior> {
 }
 
 /// A number that must be sound; else it is refused with what was expected.
-fn number(entry: &Entry<'_>, expected: &str, sound: fn(f64) -> bool) -> Option<f64> {
+pub(super) fn number(entry: &Entry<'_>, expected: &str, sound: fn(f64) -> bool) -> Option<f64> {
     let number = entry.number(expected)?;
     if !sound(number) {
         entry.refuse(expected);

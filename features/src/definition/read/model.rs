@@ -7,6 +7,8 @@ use crate::definition::raw::{Entry, Finding, Section};
 use crate::definition::read::condition::{key_column, over_columns};
 use crate::definition::read::forecast::{forecast, over_features};
 use crate::definition::read::learning::{LEARNING, learning, of_features};
+use crate::definition::read::score_log::score_log;
+use crate::definition::read::serving::{SERVING, serving};
 use crate::definition::read::source::{Sources, declared, named};
 use crate::definition::read::upsell;
 use crate::definition::{
@@ -41,6 +43,8 @@ pub(in crate::definition) struct Known<'k> {
     pub catalogue: &'k Catalogue,
     pub feature_sets: &'k IndexMap<FeatureSetName, FeatureSet>,
     pub declared_sets: Vec<String>,
+    /// Answers are kept in the score log.
+    pub logged: bool,
 }
 
 /// Reads all models.
@@ -50,7 +54,9 @@ pub(in crate::definition) fn models(
     catalogue: &Catalogue,
     feature_sets: &IndexMap<FeatureSetName, FeatureSet>,
 ) -> IndexMap<ModelName, ModelSpec> {
-    let known = Known { sources, catalogue, feature_sets, declared_sets: declared(file, "features") };
+    let logged = score_log(file).enabled;
+    let declared_sets = declared(file, "features");
+    let known = Known { sources, catalogue, feature_sets, declared_sets, logged };
     let mut models = IndexMap::new();
     for entry in file.section("model").map(|s| s.entries()).unwrap_or_default() {
         if let Some(model) = model(&entry, &known) {
@@ -71,11 +77,11 @@ fn model(entry: &Entry<'_>, known: &Known<'_>) -> Option<ModelSpec> {
     let description = section.get("description").and_then(|e| e.text()).map(str::to_owned);
     let pipeline = match pipeline.text()? {
         "win" => {
-            keys(&WIN, &LEARNING);
+            keys(&[&WIN[..], &SERVING].concat(), &LEARNING);
             win(&section, known).map(Pipeline::Win)
         }
         "churn" => {
-            keys(&CHURN, &LEARNING);
+            keys(&[&CHURN[..], &SERVING].concat(), &LEARNING);
             churn(&section, known).map(Pipeline::Churn)
         }
         "upsell" => {
@@ -83,7 +89,7 @@ fn model(entry: &Entry<'_>, known: &Known<'_>) -> Option<ModelSpec> {
             upsell::upsell(&section, known).map(Pipeline::Upsell)
         }
         "table" => {
-            keys(&TABLE, &LEARNING);
+            keys(&[&TABLE[..], &["policy"]].concat(), &LEARNING);
             table(&section).map(Pipeline::Table)
         }
         "interactions" => {
@@ -91,7 +97,7 @@ fn model(entry: &Entry<'_>, known: &Known<'_>) -> Option<ModelSpec> {
             interactions(&section).map(Pipeline::Interactions)
         }
         "registered" => {
-            keys(&["feature_set"], &[]);
+            keys(&["feature_set"], &SERVING);
             feature_set(&section, known).map(|set| Pipeline::Registered(set.name.clone()))
         }
         other => {
@@ -100,7 +106,10 @@ fn model(entry: &Entry<'_>, known: &Known<'_>) -> Option<ModelSpec> {
             None
         }
     };
-    Some(ModelSpec { name: name?, pipeline: pipeline?, description })
+    let pipeline = pipeline?;
+    let set = pipeline.feature_set().and_then(|set| known.feature_sets.get(set));
+    let serving = serving((entry.key(), &section), set, known);
+    Some(ModelSpec { name: name?, pipeline, description, serving })
 }
 
 fn feature_set<'k>(section: &Section<'_>, known: &Known<'k>) -> Option<&'k FeatureSet> {

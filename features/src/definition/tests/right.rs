@@ -266,6 +266,52 @@ fn storefront_rules_are_bound_to_their_inputs() {
 }
 
 #[test]
+fn a_policy_is_an_ordered_list_of_conditions_over_score_and_features() {
+    let project = parse(WHOLE);
+    let policy = project.models["win"].serving.policy.as_ref().unwrap();
+    let names: Vec<&str> = policy.rules.iter().map(|rule| rule.name.as_str()).collect();
+    assert_eq!(names, ["sure", "big"]);
+    let amount = PolicyInput::Feature("deal.amount".parse().unwrap());
+    assert_eq!(policy.inputs, [PolicyInput::Probability, PolicyInput::Low, amount]);
+    let values = |probability: f64, low: f64, amount: f64| [probability, low, amount].map(Value::Float);
+    let fires = |rule: usize, values: [Value; 3]| policy.rules[rule].when.is_true(&values, Timestamp(0));
+    assert!(fires(0, values(0.7, 0.6, 1.0)) && !fires(0, values(0.7, 0.5, 1.0)));
+    assert!(fires(1, values(0.05, 0.0, 1.0)) && !fires(1, values(0.5, 0.4, 1.0)));
+    let decision = &policy.rules[0].decision;
+    assert_eq!((decision.track.as_str(), decision.action.as_deref()), ("fast", Some("send the contract")));
+    assert_eq!(policy.otherwise.as_ref().unwrap().track, "standard");
+}
+
+#[test]
+fn a_watch_has_edges_and_a_webhook_an_address_and_the_name_of_a_secret() {
+    let project = parse(WHOLE);
+    let watch = project.models["win"].serving.watch.clone().unwrap();
+    assert_eq!((watch.bands, watch.margin, watch.reasons), (vec![0.2, 0.5], 0.02, 3));
+    let hook = &project.webhooks["crm"];
+    assert_eq!(hook.url, "https://crm.example.com/hooks/scores");
+    assert_eq!((hook.secret.as_str(), hook.attempts), ("CRM_WEBHOOK_SECRET", 5));
+    assert_eq!((hook.first_wait, hook.timeout), (Span(2_000_000), Span(10_000_000)));
+    assert_eq!(hook.models.as_ref().unwrap()[0].as_str(), "win");
+    assert_eq!(hook.ca.as_ref().unwrap().to_str(), Some("/project/tls/ca.pem"));
+}
+
+#[test]
+fn a_challenger_is_tried_out_by_a_share_of_keys_or_beside_all_answers() {
+    let project = parse(WHOLE);
+    let challenger = project.models["win"].serving.challenger.as_ref().unwrap();
+    assert_eq!((challenger.mode, challenger.share), (ChallengerMode::Split, 0.2));
+    let SplitBy::Reference { role, key } = &challenger.by else { panic!("{challenger:?}") };
+    assert_eq!((role.as_str(), key.to_string().as_str()), ("account", "deal.account_id"));
+    assert_eq!(project.models["churn"].serving, ServingSpec::default());
+    let shadow = WHOLE.replace("mode = \"split\"\nshare = 0.2\nby = \"account\"", "mode = \"shadow\"");
+    let challenger = parse(&shadow).models["win"].serving.challenger.clone().unwrap();
+    assert_eq!(
+        (challenger.mode, challenger.share, challenger.by),
+        (ChallengerMode::Shadow, 1.0, SplitBy::Own)
+    );
+}
+
+#[test]
 fn the_same_text_gives_the_same_project_each_time() {
     assert_eq!(format!("{:?}", parse(WHOLE)), format!("{:?}", parse(WHOLE)));
 }

@@ -241,6 +241,86 @@ fn any_text_gives_mistakes_and_never_a_panic() {
     }
 }
 
+#[test]
+fn mistakes_about_a_challenger_are_told_with_what_was_meant() {
+    for (from, to, told) in [
+        (
+            "share = 0.2",
+            "shares = 0.2",
+            "unknown key `shares` in [model.win.challenger]; did you mean `share`?",
+        ),
+        ("share = 0.2\n", "", "`share` is missing"),
+        ("share = 0.2", "share = 1.5", "expected a share above 0, 1 at most"),
+        ("mode = \"split\"", "mode = \"spilt\"", "unknown mode `spilt`; did you mean `split`?"),
+        (
+            "by = \"account\"",
+            "by = \"acount\"",
+            "`opportunity` refers to no `acount`; did you mean `account`?",
+        ),
+        (
+            "[limits]",
+            "[score_log]\nenabled = false\n[limits]",
+            "compared by the score log, which is not enabled",
+        ),
+        ("[model.win.challenger]", "[model.upsell.challenger]", "unknown key `challenger` in [model.upsell]"),
+    ] {
+        let found = after(from, to);
+        assert!(found.contains(told), "{to}: {found}");
+    }
+}
+
+#[test]
+fn mistakes_about_policies_are_told_with_what_was_meant() {
+    for (from, to, told) in [
+        (
+            "probability >= 0.7",
+            "probabilty >= 0.7",
+            "unknown name `probabilty` (in `when`); did you mean `probability`?",
+        ),
+        ("deal.amount > 10000", "deal.amont > 10000", "did you mean `deal.amount`?"),
+        ("deal.amount > 10000 OR probability < 0.1", "deal.amount", "the expression must be bool"),
+        ("track = \"advanced\"", "trak = \"advanced\"", "unknown key `trak` in [model.win.policy.rules.big]"),
+        ("track = \"advanced\"", "action = \"x\"", "`track` is missing"),
+        (
+            "otherwise = {",
+            "otherwse = {",
+            "unknown key `otherwse` in [model.win.policy]; did you mean `otherwise`?",
+        ),
+        ("[model.win.policy]", "[model.risk.policy]", "unknown name"),
+    ] {
+        let text = match to {
+            // The rules go with their policy.
+            "[model.risk.policy]" => WHOLE.replace("[model.win.policy", "[model.risk.policy"),
+            _ => WHOLE.replacen(from, to, 1),
+        };
+        let found = mistakes(&text);
+        assert!(found.contains(told), "{to}: {found}");
+    }
+}
+
+#[test]
+fn mistakes_about_watches_and_webhooks_are_told_and_no_secret_is_repeated() {
+    for (from, to, told) in [
+        ("bands = [0.2, 0.5]", "bands = [0.5, 0.2]", "expected ascending edges"),
+        ("bands = [0.2, 0.5]", "bands = []", "expected ascending edges"),
+        (
+            "bands = [0.2, 0.5]",
+            "band = [0.2]",
+            "unknown key `band` in [model.win.watch]; did you mean `bands`?",
+        ),
+        ("margin = 0.02", "margin = -1", "expected a number, 0 or more"),
+        ("https://crm", "https://me:pw@crm", "without user or password"),
+        ("https://crm", "ftp://crm", "expected an address"),
+        ("models = [\"win\"]", "models = [\"wni\"]", "there is no model `wni`"),
+        ("attempts = 5", "attempts = 0", "expected a whole number, 1 to 30"),
+        ("\"CRM_WEBHOOK_SECRET\"", "\"s3cret\"", "`secret` names no environment variable"),
+        ("[webhook.crm]", "[webhooks.crm]", "unknown section [webhooks]; did you mean `webhook`?"),
+    ] {
+        let found = after(from, to);
+        assert!(found.contains(told) && !found.contains("s3cret"), "{to}: {found}");
+    }
+}
+
 /// The mistakes of the whole project with a section about access.
 fn of_access(section: &str) -> String {
     mistakes(&format!("{WHOLE}\n{section}"))

@@ -35,7 +35,7 @@ pub fn keep(state: &AppState, selected: &Selected, asker: Asker, given: Given<'_
     };
     let body = items_bytes(as_of, &asked.text(), &items);
     let answer = Answer { row: 0, key: request.customer.as_deref(), body: &body };
-    let shared = Shared { at: state.clock.now(), selected, asker: &asker };
+    let shared = Shared { at: state.clock.now(), selected, asker: &asker, variant: None };
     state.score_log.keep(shared, std::iter::once(answer));
 }
 

@@ -1,13 +1,16 @@
 //! Scores as an answer, written without a JSON tree in between.
 
+use std::sync::Arc;
+
 use scorehouse_features::time::Timestamp;
 use scorehouse_models::{Output, Score};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
+use crate::challenger::{Arms, Followed, Variant};
 use crate::error::ServeError;
-use crate::live_model::Selected;
+use crate::policy::Decision;
 use crate::problem::ErrorBody;
 use crate::service::score::more::More;
 use crate::service::score::row::Evidence;
@@ -19,11 +22,16 @@ use crate::service::score::what_if::WhatIfShown;
 pub struct ScoreAnswer<'a> {
     /// The model.
     model: &'a str,
-    /// The version that answered every row.
-    version: u32,
+    /// The version that answered every row; none when a split gave rows to both variants.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<u32>,
     /// The alias it was found by; none when the request named the version.
     #[serde(skip_serializing_if = "Option::is_none")]
     alias: Option<&'a str>,
+    /// In a split, the version of each variant that answered rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<std::collections::HashMap<String, u32>>)]
+    variants: Option<Variants>,
     /// The moment whose knowledge counted.
     #[schema(value_type = String, format = DateTime)]
     as_of: Timestamp,
@@ -38,6 +46,8 @@ pub struct ScoreAnswer<'a> {
 pub struct ScoreShown {
     /// The entity's key, where the row has one.
     key: Option<String>,
+    /// In a split, who answered: `champion` or `challenger`.
+    variant: Option<String>,
     /// The calibrated probability, 0 to 1, of a model that answers with one.
     probability: Option<f64>,
     /// With a probability, where the model knows how many outcomes stand behind it: the lower end of its 95 %
@@ -62,6 +72,8 @@ pub struct ScoreShown {
     timing: Option<TimingShown>,
     /// With `what_if`: what would have to change.
     what_if: Option<WhatIfShown>,
+    /// What the model's policy decides; null when no rule holds. Absent without a policy.
+    decision: Option<Decision>,
     /// With `partial`: why this row has no score.
     error: Option<ErrorBody>,
 }
@@ -87,12 +99,45 @@ pub struct ReasonShown {
 pub struct Scored<'a> {
     /// The entity's key, where the row has one.
     pub key: Option<&'a str>,
+    /// In a split, who answered.
+    pub variant: Option<Variant>,
     /// Its score, or why there is none.
     pub result: Result<Score, ServeError>,
     /// What was asked beside the score.
     pub more: More,
+    /// What is to be done about it, where the model has a policy.
+    pub decision: Option<Arc<Decision>>,
     /// What it was computed from, where that is kept.
     pub kept: Option<Evidence>,
+    /// What a shadow is to score as well.
+    pub followed: Option<Box<Followed>>,
+}
+
+/// The versions of champion and challenger, of those that answered rows.
+#[derive(Debug)]
+struct Variants([Option<u32>; 2]);
+
+impl Variants {
+    const BOTH: [Variant; 2] = [Variant::Champion, Variant::Challenger];
+
+    fn of(arms: &Arms<'_>, scores: &[Scored<'_>]) -> Self {
+        Self(Self::BOTH.map(|variant| {
+            let answered = scores.iter().any(|scored| scored.variant == Some(variant));
+            answered.then(|| arms.of(Some(variant)).model.version().0)
+        }))
+    }
+}
+
+impl Serialize for Variants {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(None)?;
+        for (variant, version) in Self::BOTH.iter().zip(self.0) {
+            if let Some(version) = version {
+                map.serialize_entry(variant.as_str(), &version)?;
+            }
+        }
+        map.end()
+    }
 }
 
 #[derive(Debug)]
@@ -100,28 +145,37 @@ struct ScoredRow<'a> {
     scored: Scored<'a>,
     output: Output,
     explained: bool,
+    decided: bool,
 }
 
 impl<'a> ScoreAnswer<'a> {
-    /// Wraps the scores of `selected`.
+    /// Wraps the scores of `arms`.
     #[must_use]
-    pub fn new(selected: &'a Selected, as_of: Timestamp, scores: Vec<Scored<'a>>) -> Self {
-        let output = selected.model.scoring().signature().output;
+    pub fn new(arms: &'a Arms<'_>, as_of: Timestamp, scores: Vec<Scored<'a>>) -> Self {
         let row = |scored: Scored<'a>| {
             let explained = scored.result.as_ref().is_ok_and(|score| !score.explanation.reasons.is_empty());
-            ScoredRow { scored, output, explained }
+            let model = &arms.of(scored.variant).model;
+            let (output, decided) = (model.scoring().signature().output, model.policy().is_some());
+            ScoredRow { scored, output, explained, decided }
+        };
+        let variants = arms.undecided().map(|_| Variants::of(arms, &scores));
+        let alone = match &variants {
+            Some(Variants([Some(_), Some(_)])) => None,
+            Some(Variants([None, Some(_)])) => Some(arms.of(Some(Variant::Challenger))),
+            _ => Some(arms.first()),
         };
         Self {
-            model: selected.model.name(),
-            version: selected.model.version().0,
-            alias: selected.alias.as_ref().map(|alias| alias.as_str()),
+            model: arms.first().model.name(),
+            version: alone.map(|selected| selected.model.version().0),
+            alias: alone.and_then(|selected| selected.alias.as_ref()).map(|alias| alias.as_str()),
+            variants,
             as_of,
             scores: scores.into_iter().map(row).collect(),
         }
     }
 
     /// The rows, for the evidence.
-    pub fn rows(&self) -> impl Iterator<Item = &Scored<'a>> {
+    pub fn rows(&self) -> impl Iterator<Item = &Scored<'a>> + Clone {
         self.scores.iter().map(|row| &row.scored)
     }
 
@@ -141,6 +195,9 @@ impl Serialize for ScoredRow<'_> {
         let mut map = to.serialize_map(None)?;
         if let Some(key) = self.scored.key {
             map.serialize_entry("key", key)?;
+        }
+        if let Some(variant) = self.scored.variant {
+            map.serialize_entry("variant", variant.as_str())?;
         }
         match &self.scored.result {
             Ok(score) => self.score(score, &mut map)?,
@@ -174,6 +231,9 @@ impl ScoredRow<'_> {
         }
         if let Some(what_if) = &self.scored.more.what_if {
             map.serialize_entry("what_if", what_if)?;
+        }
+        if self.decided {
+            map.serialize_entry("decision", &self.scored.decision.as_deref())?;
         }
         Ok(())
     }

@@ -16,10 +16,11 @@ pub use answer::{ScoreAnswer, Scored};
 pub use evidence::keep;
 pub use more::{More, MoreAsked};
 pub use request::{EntityAsked, ScoreRequest};
-pub use row::{EntityRead, Evidence, NOBODY, Row, score_entity};
+pub use row::{EntityRead, NOBODY, Row, RowAnswer, score_entity};
 pub use timing::{Moments, TimingShown};
 
 use crate::access::Caller;
+use crate::challenger::{Arms, Followed, Variant};
 use crate::error::ServeError;
 use crate::live_model::{LiveModel, Selected};
 use crate::score_log::Asker;
@@ -58,16 +59,16 @@ pub fn score(
     model: &str,
     request: &ScoreRequest<'_>,
 ) -> Result<Vec<u8>, ServeError> {
-    let selected = state.live.select(model, request.alias.as_deref(), request.version)?;
+    let arms = Arms::select(state, model, request)?;
     let as_of = moment::as_of(state.clock.as_ref(), request.as_of.as_deref())?;
-    let scores = answered(state, &asker.caller, &selected, request, as_of)?;
-    let answer = ScoreAnswer::new(&selected, as_of, scores);
+    let scores = answered(state, &asker.caller, &arms, request, as_of)?;
+    let answer = ScoreAnswer::new(&arms, as_of, scores);
     let bytes = answer.to_json()?;
-    keep(state, &selected, &asker, answer.rows());
+    keep(state, &arms, &asker, answer.rows());
     Ok(bytes)
 }
 
-/// Scores every row of a request with a version that was selected already; what else the request says of a version
+/// Scores every row of a request with versions that were selected already; what else the request says of a version
 /// does not count.
 ///
 /// # Errors
@@ -75,50 +76,64 @@ pub fn score(
 pub fn score_rows<'a>(
     state: &AppState,
     caller: &Caller,
-    selected: &Selected,
+    arms: &Arms<'_>,
     request: &'a ScoreRequest<'a>,
 ) -> Result<Vec<Scored<'a>>, ServeError> {
     let as_of = moment::as_of(state.clock.as_ref(), request.as_of.as_deref())?;
-    answered(state, caller, selected, request, as_of)
+    answered(state, caller, arms, request, as_of)
 }
 
 fn answered<'a>(
     state: &AppState,
     caller: &Caller,
-    selected: &Selected,
+    arms: &Arms<'_>,
     request: &'a ScoreRequest<'a>,
     as_of: Timestamp,
 ) -> Result<Vec<Scored<'a>>, ServeError> {
-    let scores = scored(state, caller, selected, request, as_of)?;
-    selected.model.count_scores(scores.len());
+    let scores = scored(state, caller, arms, request, as_of)?;
+    arms.first().model.count_scores(scores.len());
     Ok(scores)
 }
 
 fn scored<'a>(
     state: &AppState,
     caller: &Caller,
-    selected: &Selected,
+    arms: &Arms<'_>,
     request: &'a ScoreRequest<'a>,
     as_of: Timestamp,
 ) -> Result<Vec<Scored<'a>>, ServeError> {
-    let rows = rows(&selected.model, request)?;
+    let rows = rows(&arms.first().model, request)?;
     sight::check_references(state, caller, &request.features)?;
     let job = Job {
         state,
         caller,
-        model: &selected.model,
-        common: selected.model.bind(&request.features)?,
+        request,
+        arms,
+        first: Arm::of(arms.first(), request)?,
+        second: arms.challenger().map(|challenger| Arm::of(challenger, request)).transpose()?,
         as_of,
         reasons: request.reasons as usize,
         keep: state.score_log.keeps(),
         more: MoreAsked::of(request)?,
     };
-    let one = |row: &Row<'a>| match job.score(row) {
-        Ok((score, kept, more)) => Ok(Scored { key: row.key(), result: Ok(score), more, kept }),
-        Err(error) if request.partial => {
-            Ok(Scored { key: row.key(), result: Err(error), more: More::default(), kept: None })
+    let one = |row: &Row<'a>| {
+        let variant = job.variant(row)?;
+        match job.score(row, variant) {
+            Ok(RowAnswer { score, decision, more, kept }) => {
+                let followed = job.followed(row)?;
+                Ok(Scored { key: row.key(), variant, result: Ok(score), decision, more, kept, followed })
+            }
+            Err(error) if request.partial => Ok(Scored {
+                key: row.key(),
+                variant,
+                result: Err(error),
+                decision: None,
+                more: More::default(),
+                kept: None,
+                followed: None,
+            }),
+            Err(error) => Err(error),
         }
-        Err(error) => Err(error),
     };
     if is_small(request) { rows.iter().map(one).collect() } else { rows.par_iter().map(one).collect() }
 }
@@ -127,29 +142,69 @@ fn scored<'a>(
 struct Job<'a> {
     state: &'a AppState,
     caller: &'a Caller,
-    model: &'a LiveModel,
-    common: Vec<(usize, scorehouse_features::value::Value)>,
+    request: &'a ScoreRequest<'a>,
+    arms: &'a Arms<'a>,
+    first: Arm<'a>,
+    /// The challenger of a split.
+    second: Option<Arm<'a>>,
     as_of: Timestamp,
     reasons: usize,
     keep: bool,
     more: MoreAsked,
 }
 
+/// A version with what the request gives for all rows, bound to it.
+struct Arm<'a> {
+    model: &'a LiveModel,
+    common: Vec<(usize, scorehouse_features::value::Value)>,
+}
+
+impl<'a> Arm<'a> {
+    fn of(selected: &'a Selected, request: &ScoreRequest<'_>) -> Result<Self, ServeError> {
+        Ok(Self { model: &selected.model, common: selected.model.bind(&request.features)? })
+    }
+}
+
 impl Job<'_> {
-    fn score(&self, row: &Row<'_>) -> Result<(scorehouse_models::Score, Option<Evidence>, More), ServeError> {
+    fn as_of(&self, entity: &EntityAsked<'_>) -> Result<Timestamp, ServeError> {
+        let own = entity.as_of.as_deref();
+        own.map_or(Ok(self.as_of), |text| moment::as_of(self.state.clock.as_ref(), Some(text)))
+    }
+
+    /// The variant that answers a row; none outside a split.
+    fn variant(&self, row: &Row<'_>) -> Result<Option<Variant>, ServeError> {
+        match (row, &self.second) {
+            (Row::Entity(entity), Some(_)) => {
+                self.arms.variant(self.state, self.request, (entity, self.as_of(entity)?))
+            }
+            _ => Ok(self.arms.undecided()),
+        }
+    }
+
+    /// What the shadow is to score of a row, if anything.
+    fn followed(&self, row: &Row<'_>) -> Result<Option<Box<Followed>>, ServeError> {
+        match row {
+            Row::Entity(entity) if self.keep => {
+                self.arms.followed(self.state, self.request, (entity, self.as_of(entity)?))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn score(&self, row: &Row<'_>, variant: Option<Variant>) -> Result<RowAnswer, ServeError> {
+        let arm = match (variant, &self.second) {
+            (Some(Variant::Challenger), Some(second)) => second,
+            _ => &self.first,
+        };
         match row {
             Row::Entity(entity) => {
-                let as_of = match &entity.as_of {
-                    Some(text) => moment::as_of(self.state.clock.as_ref(), Some(text))?,
-                    None => self.as_of,
-                };
-                sight::check_row(self.state, self.caller, self.model, entity)?;
-                let (reasons, keep) = (self.reasons, self.keep);
-                let asked = row::EntityRead { entity, common: &self.common, as_of, reasons, keep };
-                row::score_entity_and(self.state.online.as_ref(), self.model, &asked, &self.more)
+                sight::check_row(self.state, self.caller, arm.model, entity)?;
+                let (as_of, reasons, keep) = (self.as_of(entity)?, self.reasons, self.keep);
+                let asked = row::EntityRead { entity, common: &arm.common, as_of, reasons, keep };
+                row::score_entity_and(self.state.online.as_ref(), arm.model, &asked, &self.more)
             }
             Row::Inputs(fields) => {
-                row::score_inputs(self.model, fields, (self.as_of, self.reasons), self.keep, &self.more)
+                row::score_inputs(arm.model, fields, (self.as_of, self.reasons), self.keep, &self.more)
             }
         }
     }

@@ -1,6 +1,7 @@
 //! One row: from a key or plain values to a score.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use scorehouse_features::online::OnlineStore;
 use scorehouse_features::time::Timestamp;
@@ -12,6 +13,7 @@ use super::more::{More, MoreAsked, RowScored};
 use super::request::EntityAsked;
 use crate::error::ServeError;
 use crate::live_model::LiveModel;
+use crate::policy::Decision;
 use crate::score_log::{Computed, score_bytes};
 use crate::service::entities::{key_of, unknown_key};
 use crate::service::scalar::Fields;
@@ -71,6 +73,19 @@ pub struct EntityRead<'a> {
     pub keep: bool,
 }
 
+/// One row's score with all that goes with it.
+#[derive(Debug)]
+pub struct RowAnswer {
+    /// The score.
+    pub score: Score,
+    /// What is to be done about it, where the model has a policy.
+    pub decision: Option<Arc<Decision>>,
+    /// What was asked beside it.
+    pub more: More,
+    /// What it was computed from, where that is kept.
+    pub kept: Option<Evidence>,
+}
+
 /// Scores one entity.
 ///
 /// # Errors
@@ -79,9 +94,8 @@ pub fn score_entity(
     online: &dyn OnlineStore,
     model: &LiveModel,
     asked: &EntityRead<'_>,
-) -> Result<(Score, Option<Evidence>), ServeError> {
-    let (score, kept, _) = score_entity_and(online, model, asked, &MoreAsked::default())?;
-    Ok((score, kept))
+) -> Result<RowAnswer, ServeError> {
+    score_entity_and(online, model, asked, &MoreAsked::default())
 }
 
 /// As [`score_entity`], with what is asked beside the score.
@@ -93,7 +107,7 @@ pub fn score_entity_and(
     model: &LiveModel,
     asked: &EntityRead<'_>,
     more: &MoreAsked,
-) -> Result<(Score, Option<Evidence>, More), ServeError> {
+) -> Result<RowAnswer, ServeError> {
     let (plan, entity) = model.plan()?;
     let key = key_of(asked.entity.key.as_deref().unwrap_or(NOBODY))?;
     if asked.entity.key.is_some() && !online.contains(entity, &key)? {
@@ -106,8 +120,12 @@ pub fn score_entity_and(
         let request = RequestFields::new();
         let read = Read { key: &key, as_of: asked.as_of, request: &request, overrides: &work.overrides };
         plan.read(online, &read, &mut work.read, &mut work.values)?;
-        let score = model.scoring().score(&work.values, asked.as_of, asked.reasons, &mut work.score)?;
-        let row = RowScored { model, values: &work.values, as_of: asked.as_of, score: &score };
+        // What only the policy reads follows the inputs, and is none of them.
+        let count = model.scoring().signature().inputs.len().min(work.values.len());
+        let inputs = &work.values[..count];
+        let score = model.scoring().score(inputs, asked.as_of, asked.reasons, &mut work.score)?;
+        let decision = decide(model, &score, &work.values, asked.as_of);
+        let row = RowScored { model, values: inputs, as_of: asked.as_of, score: &score };
         let (mut anew, mut given) = (Work::default(), Vec::new());
         // What follows from a changed value is computed again, as for values that a request gives.
         let mut again = |changed: &[(usize, Value)]| {
@@ -119,14 +137,15 @@ pub fn score_entity_and(
             }
             let read = Read { overrides: &given, ..read };
             plan.read(online, &read, &mut anew.read, &mut anew.values)?;
-            Ok(model.scoring().score(&anew.values, asked.as_of, 0, &mut anew.score)?.output)
+            let inputs = &anew.values[..count.min(anew.values.len())];
+            Ok(model.scoring().score(inputs, asked.as_of, 0, &mut anew.score)?.output)
         };
         let more = if more.is_nothing(model) { More::default() } else { more.answer(&row, &mut again)? };
         let kept = asked.keep.then(|| {
-            let (inputs, given) = (&work.values, &work.overrides);
-            score_bytes(model, Computed { as_of: asked.as_of, stored: true, inputs, given, score: &score })
+            let (as_of, given, decision) = (asked.as_of, &work.overrides, decision.as_deref());
+            score_bytes(model, Computed { as_of, stored: true, inputs, given, score: &score, decision })
         });
-        Ok((score, kept, more))
+        Ok(RowAnswer { score, decision, more, kept })
     })
 }
 
@@ -140,7 +159,7 @@ pub fn score_inputs(
     (as_of, reasons): (Timestamp, usize),
     keep: bool,
     more: &MoreAsked,
-) -> Result<(Score, Option<Evidence>, More), ServeError> {
+) -> Result<RowAnswer, ServeError> {
     WORK.with_borrow_mut(|work| {
         work.values.clear();
         work.values.resize(model.scoring().signature().inputs.len(), Value::Missing(Missing::NotGiven));
@@ -159,10 +178,15 @@ pub fn score_inputs(
         };
         let row = RowScored { model, values: &work.values, as_of, score: &score };
         let more = if more.is_nothing(model) { More::default() } else { more.answer(&row, &mut again)? };
+        let decision = decide(model, &score, &work.values, as_of);
         let kept = keep.then(|| {
-            let inputs = &work.values;
-            score_bytes(model, Computed { as_of, stored: false, inputs, given: &[], score: &score })
+            let (inputs, decision) = (&work.values, decision.as_deref());
+            score_bytes(model, Computed { as_of, stored: false, inputs, given: &[], score: &score, decision })
         });
-        Ok((score, kept, more))
+        Ok(RowAnswer { score, decision, more, kept })
     })
+}
+
+fn decide(model: &LiveModel, score: &Score, read: &[Value], as_of: Timestamp) -> Option<Arc<Decision>> {
+    model.policy()?.decide(score, read, as_of)
 }

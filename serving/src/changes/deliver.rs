@@ -1,0 +1,239 @@
+//! Telling webhooks: signed, again and again with growing waits, and given up in the end.
+//!
+//! A thread per webhook, so that one that hangs keeps no other waiting. Deliveries are at least once: one whose answer
+//! was lost is sent again under the same `X-Scorehouse-Delivery`.
+
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use rustc_hash::FxHashMap;
+use scorehouse_features::definition::WebhookSpec;
+use scorehouse_features::time::Clock;
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
+
+use super::store::{Delivery, DeliveryState};
+use super::{Changes, signature};
+use crate::error::ServeError;
+use crate::server::duration;
+use crate::state::AppState;
+use crate::telemetry::Metrics;
+
+/// Deliveries looked at together.
+const BATCH: usize = 256;
+/// Longest rest between two looks: the command line may have brought something back.
+const REST: Duration = Duration::from_secs(1);
+/// Longest wait between two attempts.
+const LONGEST: Duration = Duration::from_secs(3600);
+/// Characters of an error that are kept.
+const MOST_TOLD: usize = 300;
+
+/// Where secrets come from, by name: the environment, or a test.
+pub type Secrets<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// A secret, which no log shows.
+struct Secret(String);
+
+/// What tells one webhook.
+struct Courier {
+    hook: WebhookSpec,
+    secret: Secret,
+    agent: ureq::Agent,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+    changes: Weak<Changes>,
+    /// When deliveries that failed are tried again.
+    due: FxHashMap<u64, Instant>,
+}
+
+/// Starts a thread for every declared webhook, if anything is watched.
+///
+/// # Errors
+/// [`ServeError::Unavailable`] when a secret is not set or certificates cannot be read; [`ServeError::Io`] when a thread
+/// cannot be started.
+pub fn deliver(state: &AppState, secrets: Secrets<'_>) -> Result<(), ServeError> {
+    if state.changes.store().is_none() {
+        return Ok(());
+    }
+    for hook in state.project.webhooks.values() {
+        let missing = || ServeError::Unavailable {
+            what: "a webhook",
+            reason: format!("{}: the environment variable {} is not set", hook.name, hook.secret),
+        };
+        let secret = secrets(&hook.secret).filter(|secret| !secret.is_empty()).ok_or_else(missing)?;
+        let courier = Courier {
+            agent: agent(hook)?,
+            hook: hook.clone(),
+            secret: Secret(secret),
+            clock: state.clock.clone(),
+            metrics: state.metrics.clone(),
+            changes: Arc::downgrade(&state.changes),
+            due: FxHashMap::default(),
+        };
+        let thread = std::thread::Builder::new().name(format!("webhook-{}", hook.name));
+        let started = thread.spawn(move || courier.run());
+        started
+            .map_err(|source| ServeError::Io { what: "a webhook's thread did not start".into(), source })?;
+    }
+    Ok(())
+}
+
+/// A client that follows no redirect: what is signed for one address is not for another.
+fn agent(hook: &WebhookSpec) -> Result<ureq::Agent, ServeError> {
+    let failed = |reason: String| ServeError::Unavailable {
+        what: "a webhook",
+        reason: format!("{}: {reason}", hook.name),
+    };
+    let mut config = ureq::Agent::config_builder()
+        .timeout_global(Some(duration(hook.timeout)))
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .http_status_as_error(false)
+        .user_agent(concat!("scorehouse/", env!("CARGO_PKG_VERSION")));
+    if hook.url.starts_with("https:") {
+        let roots = match &hook.ca {
+            Some(path) => {
+                let pem =
+                    std::fs::read(path).map_err(|error| failed(format!("{}: {error}", path.display())))?;
+                let items = ureq::tls::parse_pem(&pem).filter_map(Result::ok);
+                let certificates = items.filter_map(|item| match item {
+                    ureq::tls::PemItem::Certificate(certificate) => Some(certificate),
+                    _ => None,
+                });
+                certificates.collect::<Vec<_>>()
+            }
+            None => {
+                let found = rustls_native_certs::load_native_certs();
+                found.certs.iter().map(|der| Certificate::from_der(der).to_owned()).collect()
+            }
+        };
+        if roots.is_empty() {
+            return Err(failed(
+                "no certificate authority is known to this machine; name one with `ca`".into(),
+            ));
+        }
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = TlsConfig::builder()
+            .root_certs(RootCerts::new_with_certs(&roots))
+            .unversioned_rustls_crypto_provider(provider);
+        config = config.tls_config(tls.build());
+    }
+    Ok(config.build().into())
+}
+
+impl Courier {
+    fn run(mut self) {
+        let (mut seen, mut failing) = (0, false);
+        loop {
+            let Some(changes) = self.changes.upgrade() else { return };
+            if changes.is_closing() {
+                return;
+            }
+            let round = self.round(&changes);
+            if let Err(error) = &round
+                && !failing
+            {
+                tracing::error!(webhook = %self.hook.name, %error, "deliveries cannot be read or written");
+            }
+            failing = round.is_err();
+            match round {
+                Ok(rest) if rest.is_zero() => {}
+                Ok(rest) => seen = changes.wake.wait(seen, rest),
+                Err(_) => seen = changes.wake.wait(seen, REST),
+            }
+        }
+    }
+
+    /// Tries what is due; how long to rest.
+    fn round(&mut self, changes: &Changes) -> Result<Duration, ServeError> {
+        let Some(store) = changes.store() else { return Ok(REST) };
+        let waiting = store.deliveries(Some(self.hook.name.as_str()), Some(DeliveryState::Waiting), BATCH)?;
+        self.due.retain(|id, _| waiting.iter().any(|delivery| delivery.id == *id));
+        let mut tried = false;
+        for delivery in &waiting {
+            if changes.is_closing() {
+                return Ok(REST);
+            }
+            if self.due.get(&delivery.id).is_some_and(|due| *due > Instant::now()) {
+                continue;
+            }
+            tried = true;
+            match self.send(delivery) {
+                Ok(()) => {
+                    self.due.remove(&delivery.id);
+                    self.metrics.webhook_attempt(self.hook.name.as_str(), "delivered");
+                    store.delivered(delivery.id)?;
+                }
+                Err(error) => self.failed(store, delivery, &error)?,
+            }
+        }
+        if tried {
+            return Ok(Duration::ZERO);
+        }
+        let next = self.due.values().map(|due| due.saturating_duration_since(Instant::now())).min();
+        Ok(next.unwrap_or(REST).min(REST).max(Duration::from_millis(1)))
+    }
+
+    fn failed(
+        &mut self,
+        store: &super::ChangeStore,
+        delivery: &Delivery,
+        error: &str,
+    ) -> Result<(), ServeError> {
+        let attempts = delivery.attempts + 1;
+        let dead = attempts >= self.hook.attempts;
+        let name = self.hook.name.as_str();
+        self.metrics.webhook_attempt(name, if dead { "dead" } else { "failed" });
+        if dead {
+            tracing::warn!(webhook = name, delivery = delivery.id, attempts, error, "a delivery is given up");
+            self.due.remove(&delivery.id);
+        } else {
+            let wait = wait(duration(self.hook.first_wait), attempts, delivery.id);
+            self.due.insert(delivery.id, Instant::now() + wait);
+        }
+        store.attempted(delivery.id, self.clock.now(), error, dead)
+    }
+
+    /// One attempt; why it failed, unless it was answered with success.
+    fn send(&self, delivery: &Delivery) -> Result<(), String> {
+        let seconds = self.clock.now().0.div_euclid(1_000_000);
+        let request = self
+            .agent
+            .post(&self.hook.url)
+            .header("content-type", "application/json")
+            .header("x-scorehouse-event", "score_changed")
+            .header("x-scorehouse-delivery", delivery.change.to_string())
+            .header("x-scorehouse-signature", signature(self.secret.0.as_bytes(), seconds, &delivery.body));
+        let short = |text: String| text.chars().take(MOST_TOLD).collect::<String>();
+        let answer = request.send(delivery.body.as_str()).map_err(|error| short(error.to_string()))?;
+        let status = answer.status();
+        // Read to its end, so that the connection serves the next one too; what it says does not matter.
+        let _ = answer.into_body().into_with_config().limit(64 << 10).read_to_vec();
+        if status.is_success() { Ok(()) } else { Err(format!("answered {}", status.as_u16())) }
+    }
+}
+
+/// The wait after attempt number `attempts`: the first one doubled each time, an hour at most, and of that a part from
+/// one half to all, so that deliveries that failed together do not come back together.
+fn wait(first: Duration, attempts: u32, id: u64) -> Duration {
+    let doubled = first.saturating_mul(1 << (attempts - 1).min(20)).min(LONGEST);
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&id.to_le_bytes()).update(&attempts.to_le_bytes());
+    let part = f64::from(hasher.finalize().as_bytes()[0]) / 255.0;
+    doubled.mul_f64(0.5 + part / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_an_hour_and_are_not_all_alike() {
+        let second = Duration::from_secs(1);
+        for attempts in 1..40 {
+            let whole = second.saturating_mul(1 << (attempts - 1).min(20)).min(LONGEST);
+            let waits: Vec<Duration> = (0..50).map(|id| wait(second, attempts, id)).collect();
+            assert!(waits.iter().all(|wait| *wait >= whole / 2 && *wait <= whole), "{attempts}: {waits:?}");
+            assert!(waits.iter().any(|wait| *wait != waits[0]), "{attempts}: {waits:?}");
+        }
+    }
+}

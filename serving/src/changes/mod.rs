@@ -1,0 +1,245 @@
+//! Who must hear that a pushed fact moved a score across an edge?
+//!
+//! A project declares edges per model (`[model.X.watch] bands`). A push marks the entities that it touches before it
+//! is stored (`touch`); a thread scores them again (`rescore`), and a score that lies in another band than the one
+//! last told becomes a [`Change`]. Marks, bands, changes and what is still to be delivered are in one SQLite database
+//! (`store`), each step one transaction: what was acknowledged is told even if the process is killed in between.
+//! Changes go to declared webhooks (`deliver`, at least once) and to whoever listens at `GET /v1/changes`.
+
+mod band;
+mod deliver;
+mod referrers;
+mod rescore;
+mod sign;
+mod store;
+mod touch;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex, RwLock};
+use scorehouse_features::definition::Project;
+use scorehouse_features::ids::EntityName;
+use tokio::sync::{Semaphore, watch};
+
+pub use deliver::{Secrets, deliver};
+pub use rescore::follow;
+pub use sign::signature;
+pub use store::{ChangeStore, Delivery, DeliveryState};
+pub use touch::{Touched, touched};
+
+use crate::error::ServeError;
+use band::Bands;
+use referrers::Referrers;
+
+/// Changes that a listener may ask for again.
+pub const REMEMBERED: usize = 10_000;
+/// Listeners at once.
+const MOST_LISTENERS: usize = 256;
+
+/// One score that moved across an edge, as it is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Its number: ascending, never given twice.
+    pub id: u64,
+    /// The model.
+    pub model: String,
+    /// The kind of entity scored.
+    pub entity: EntityName,
+    /// Its key.
+    pub key: String,
+    /// All of it as JSON.
+    pub body: String,
+}
+
+/// What is watched, and what is to be told.
+pub struct Changes {
+    watched: Vec<Watched>,
+    /// None when nothing is watched.
+    store: Option<ChangeStore>,
+    referrers: RwLock<Referrers>,
+    /// Marks of pushes that are not stored yet; none of these, and no later one, is scored before.
+    pending: Mutex<BTreeSet<i64>>,
+    wake: Wake,
+    /// True while marks are looked at.
+    working: AtomicBool,
+    /// The latest changes, the newest last.
+    latest: RwLock<VecDeque<Arc<Change>>>,
+    /// The number of the newest change.
+    newest: watch::Sender<u64>,
+    closing: watch::Sender<bool>,
+    listeners: Arc<Semaphore>,
+    webhooks: Vec<(String, Option<Vec<String>>)>,
+}
+
+/// One watched model.
+#[derive(Debug)]
+struct Watched {
+    model: String,
+    entity: EntityName,
+    bands: Bands,
+    reasons: usize,
+    /// Where the keys of the entity itself stand: source, position among the stored columns.
+    own: Vec<(String, usize)>,
+    /// The same for entities it refers to, by role.
+    through: Vec<(String, Vec<(String, usize)>)>,
+}
+
+/// Wakes threads that wait for work.
+#[derive(Default)]
+struct Wake {
+    turn: Mutex<u64>,
+    bell: Condvar,
+}
+
+impl Wake {
+    fn ring(&self) {
+        *self.turn.lock() += 1;
+        self.bell.notify_all();
+    }
+
+    /// Waits until it rings, for at most `patience`; the turn it rang in.
+    fn wait(&self, seen: u64, patience: Duration) -> u64 {
+        let mut turn = self.turn.lock();
+        if *turn == seen {
+            let _ = self.bell.wait_for(&mut turn, patience);
+        }
+        *turn
+    }
+}
+
+impl Changes {
+    /// Opens what a project declares; without a watched model nothing is opened.
+    ///
+    /// # Errors
+    /// What compiling features and opening the store report.
+    pub fn open(project: &Project) -> Result<Self, ServeError> {
+        let watched = touch::watched(project)?;
+        let store = match watched.is_empty() {
+            true => None,
+            false => Some(ChangeStore::open(&project.state)?),
+        };
+        let latest = store.as_ref().map_or(Ok(VecDeque::new()), |store| store.latest(REMEMBERED))?;
+        let newest = latest.back().map_or(0, |change| change.id);
+        let models = |names: &Vec<scorehouse_features::ids::ModelName>| {
+            names.iter().map(ToString::to_string).collect()
+        };
+        let webhooks = project.webhooks.values();
+        Ok(Self {
+            referrers: RwLock::new(Referrers::compile(project, &watched)?),
+            webhooks: webhooks
+                .map(|hook| (hook.name.to_string(), hook.models.as_ref().map(models)))
+                .collect(),
+            watched,
+            store,
+            pending: Mutex::default(),
+            wake: Wake::default(),
+            working: AtomicBool::new(false),
+            latest: RwLock::new(latest),
+            newest: watch::channel(newest).0,
+            closing: watch::channel(false).0,
+            listeners: Arc::new(Semaphore::new(MOST_LISTENERS)),
+        })
+    }
+
+    /// The store; none when nothing is watched.
+    #[must_use]
+    pub const fn store(&self) -> Option<&ChangeStore> {
+        self.store.as_ref()
+    }
+
+    /// Tells all listeners that there will be no more, so that their connections end.
+    pub fn close(&self) {
+        self.closing.send_replace(true);
+        self.wake.ring();
+    }
+
+    /// Wakes whoever waits for something to deliver.
+    pub fn ring(&self) {
+        self.wake.ring();
+    }
+
+    /// True once the server stops.
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        *self.closing.borrow()
+    }
+
+    /// Completes when the server stops.
+    pub async fn closed(&self) {
+        let mut closing = self.closing.subscribe();
+        // The sender lives as long as `self`.
+        let _ = closing.wait_for(|closing| *closing).await;
+    }
+
+    /// Leave to listen.
+    ///
+    /// # Errors
+    /// [`ServeError::Overloaded`] when too many listen.
+    pub fn listen(&self) -> Result<Listener, ServeError> {
+        let permit = self.listeners.clone().try_acquire_owned();
+        let permit = permit.map_err(|_| ServeError::Overloaded { retry_after: 10 })?;
+        Ok(Listener { newest: self.newest.subscribe(), _permit: permit })
+    }
+
+    /// The number of the newest change; 0 before the first.
+    #[must_use]
+    pub fn newest(&self) -> u64 {
+        *self.newest.borrow()
+    }
+
+    /// The changes after number `after`, and whether some between are forgotten.
+    #[must_use]
+    pub fn after(&self, after: u64) -> (Vec<Arc<Change>>, bool) {
+        let latest = self.latest.read();
+        let from = latest.partition_point(|change| change.id <= after);
+        let gap = from == 0
+            && latest.len() >= REMEMBERED
+            && latest.front().is_some_and(|first| first.id > after + 1);
+        (latest.iter().skip(from).cloned().collect(), gap)
+    }
+
+    /// Waits until nothing is marked any more. For tests: others are told.
+    pub fn settle(&self) {
+        let Some(store) = &self.store else { return };
+        let busy = || store.marked().is_ok_and(|marked| marked > 0) || self.working.load(Ordering::SeqCst);
+        while busy() && !self.is_closing() {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    fn remember(&self, change: Change) {
+        let id = change.id;
+        let mut latest = self.latest.write();
+        latest.push_back(Arc::new(change));
+        while latest.len() > REMEMBERED {
+            latest.pop_front();
+        }
+        drop(latest);
+        self.newest.send_replace(id);
+        self.wake.ring();
+    }
+
+    /// The webhooks that hear of a model.
+    fn hooks(&self, model: &str) -> Vec<&str> {
+        let hears =
+            |models: &Option<Vec<String>>| models.as_ref().is_none_or(|all| all.iter().any(|m| m == model));
+        self.webhooks.iter().filter(|(_, models)| hears(models)).map(|(name, _)| name.as_str()).collect()
+    }
+}
+
+/// Leave to listen, and the number of the newest change.
+#[derive(Debug)]
+pub struct Listener {
+    /// Changes whenever there is one more.
+    pub newest: watch::Receiver<u64>,
+    _permit: tokio::sync::OwnedSemaphorePermit,
+}
+
+impl std::fmt::Debug for Changes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Changes").field("watched", &self.watched).finish_non_exhaustive()
+    }
+}
