@@ -61,6 +61,7 @@ fn project(train: &Path, label: &str, id: Option<&str>, candidates: Vec<Candidat
         models: [(name, model)].into_iter().collect(),
         settings: Settings::default(),
         score_log: Default::default(),
+        webhooks: Default::default(),
     }
 }
 
