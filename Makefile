@@ -83,6 +83,7 @@ release: tools ## The fastest binary, in target/release (another long build)
 
 bench: build $(VENV)/.bench-ready ## Measure joins, windows and serving beside their peers; needs wrk
 	$(CARGO) build --locked -p scorehouse-bench --features engines,offline --examples
+	$(CARGO) bench --locked --profile dev -p scorehouse-models --bench forest
 	bash tests/bench/run.sh $(TARGET)/debug $(abspath $(VENV))/peers/bin/python demo/run
 
 $(VENV)/.bench-ready: tests/bench/peers/requirements.txt
