@@ -47,7 +47,7 @@ unit: ## Tests of the lower crates only (no DataFusion, no server): seconds when
 	$(CARGO) nextest run --locked -p scorehouse-features -p scorehouse-models -p scorehouse-training
 
 crash: build ## Kill a busy server a hundred times and look for what it acknowledged
-	SCOREHOUSE_KILLS=100 $(CARGO) nextest run --locked -p scorehouse-tests nothing_acknowledged_is_lost_however
+	SCOREHOUSE_KILLS=100 $(CARGO) test --locked -p scorehouse-tests --test suite nothing_acknowledged_is_lost_however
 
 docs: ## API documentation into target/doc
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps

@@ -12,21 +12,9 @@ use std::time::Duration;
 use scorehouse_tests::{Answer, Server, get, post, put, run_ok};
 use serde_json::{Value, json};
 
-const FACTS: &str = r#"
-[entity.customer]
-key = "customer_id"
+use crate::durability::VISITS;
 
-[source.visits]
-event_time = "at"
-columns = { customer_id = { type = "text", required = true }, at = "time", pages = "int" }
-
-[view.visits]
-entity = "customer"
-kind = "window"
-source = "visits"
-windows = ["all"]
-features = { count = "count()" }
-
+const MODEL: &str = r#"
 [model.m]
 pipeline = "table"
 table = "train.csv"
@@ -42,7 +30,7 @@ fn project(folder: &Path) {
     });
     fs::write(folder.join("train.csv"), format!("id,x,label\n{}", rows.collect::<String>())).unwrap();
     for seed in [1, 2] {
-        let text = format!("[project]\nname = \"crash\"\nseed = {seed}\n{FACTS}");
+        let text = format!("[project]\nname = \"crash\"\nseed = {seed}\n{VISITS}{MODEL}");
         fs::write(folder.join("scorehouse.toml"), text).unwrap();
         run_ok(folder, &["train", "--quiet"]).unwrap();
     }

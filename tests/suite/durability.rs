@@ -9,10 +9,8 @@ use std::time::Duration;
 use scorehouse_tests::{Server, get, post, run_ok};
 use serde_json::json;
 
-const PROJECT: &str = r#"
-[project]
-name = "pushed"
-
+/// Customers whose visits are pushed.
+pub const VISITS: &str = r#"
 [entity.customer]
 key = "customer_id"
 
@@ -34,7 +32,8 @@ const KILLS: usize = 20;
 const PUSHERS: usize = 4;
 
 fn project(folder: &Path) {
-    fs::write(folder.join("scorehouse.toml"), PROJECT).unwrap();
+    let text = format!("[project]\nname = \"pushed\"\n{VISITS}");
+    fs::write(folder.join("scorehouse.toml"), text).unwrap();
     run_ok(folder, &["check"]).unwrap();
 }
 

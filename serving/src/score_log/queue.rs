@@ -20,6 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Bytes for which the writer is woken.
 const BITE: usize = 256 << 10;
 
+/// Bytes that the memory of a batch keeps for the next one.
+const SPARE: usize = 4 * BITE;
+
 /// Answers that wait.
 #[derive(Debug)]
 pub struct Queue {
@@ -184,7 +187,11 @@ impl Queue {
         waiting.done = taken.asked;
         // Memory that was filled before costs no page faults when it is filled again.
         waiting.spare = taken.batches.into_iter().map(|batch| batch.bytes).collect();
-        waiting.spare.iter_mut().for_each(Vec::clear);
+        for spare in &mut waiting.spare {
+            spare.clear();
+            // What one burst needed is not held for good.
+            spare.shrink_to(SPARE);
+        }
         drop(waiting);
         self.written.notify_all();
     }

@@ -73,6 +73,12 @@ impl Segment {
         Ok(())
     }
 
+    /// True when all that was appended is on the disk.
+    #[must_use]
+    pub const fn is_synced(&self) -> bool {
+        !self.unsynced
+    }
+
     /// Bytes written so far.
     #[must_use]
     pub const fn bytes(&self) -> u64 {

@@ -67,7 +67,12 @@ impl Writer {
         let (mut failing, mut synced) = (false, Instant::now());
         let (mut bytes, mut since) = (0, Instant::now());
         loop {
-            let taken = queue.take(self.flush);
+            // What is written must not wait for its sync longer than promised, though nothing more comes.
+            let patience = match self.is_synced() {
+                true => self.flush,
+                false => self.flush.saturating_sub(synced.elapsed()),
+            };
+            let taken = queue.take(patience);
             self.metrics.score_log_waiting(taken.bytes);
             let mut written = self.write(&taken);
             bytes += taken.bytes as u64;
@@ -95,6 +100,10 @@ impl Writer {
             let today = self.clock.now().0.div_euclid(DAY);
             self.roll_if(|open, day| day != today || open.since.elapsed() >= SEGMENT_AGE);
         }
+    }
+
+    fn is_synced(&self) -> bool {
+        self.open.values().all(|open| open.segment.is_synced())
     }
 
     /// Waits until all that is written is on the disk.

@@ -152,8 +152,7 @@ fn specs<'a>(
         let known = project.models.keys().cloned().collect();
         return Err(TrainingError::UnknownModel { name: model.clone(), known });
     };
-    let refuse =
-        |why: &str| Err(TrainingError::Definition(format!("model {model} forecasts nothing: {why}")));
+    let refuse = |why: &str| Err(TrainingError::Definition(format!("no forecast for {model}: {why}")));
     let Pipeline::Win(win) = &declared.pipeline else {
         return refuse("only models of pipeline \"win\" do");
     };

@@ -42,7 +42,9 @@ impl TrainingSets for OfflineStore {
 
 fn refused(model: &str, error: TrainingError) -> ServeError {
     match error {
-        TrainingError::Definition(message) => ServeError::NotSuited { model: model.to_owned(), message },
+        TrainingError::Definition(why) => {
+            ServeError::NotSuited { model: model.to_owned(), message: format!("cannot answer: {why}") }
+        }
         TrainingError::History { reason, .. } => ServeError::Unavailable { what: "history", reason },
         other => ServeError::Bug { message: other.to_string() },
     }
