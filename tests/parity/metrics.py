@@ -1,9 +1,9 @@
 """Write metrics.json: probabilities and outcomes with the metrics that scikit-learn gives them.
 
-    pip install scikit-learn==1.9.1 numpy==2.4.6
+    pip install -r tests/parity/requirements.txt
     python tests/parity/metrics.py
 
-The tests in training/src/metric/parity.rs read the file. Tied probabilities, certain ones and rare outcomes are in.
+The tests in training/src/metric/parity.rs and training/src/report/curves.rs read the file. Tied probabilities, certain ones and rare outcomes are in.
 The calibration error has no function in scikit-learn: it is computed here by its definition, over 15 bins of
 equally many rows.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
+from sklearn.metrics import brier_score_loss, log_loss, precision_recall_curve, roc_auc_score, roc_curve
 
 BINS = 15
 
@@ -24,6 +24,15 @@ def ece(p: np.ndarray, y: np.ndarray) -> float:
     edges = [part * len(p) // BINS for part in range(BINS + 1)]
     parts = [order[a:b] for a, b in zip(edges, edges[1:])]
     return float(sum(abs(y[part].sum() - p[part].sum()) for part in parts) / len(p))
+
+
+def curves(p: np.ndarray, y: np.ndarray) -> dict:
+    """Both curves from the likeliest rows to all, a point wherever the probability changes."""
+    false_positive, true_positive, _ = roc_curve(y, p, drop_intermediate=False)
+    precision, recall, _ = precision_recall_curve(y, p, drop_intermediate=False)
+    # The last point of scikit-learn's is one that calls nobody.
+    points = {"roc": (false_positive, true_positive), "precision_recall": (recall[-2::-1], precision[-2::-1])}
+    return {name: np.round(np.transpose(of), 10).tolist() for name, of in points.items()}
 
 
 def case(name: str, p: np.ndarray, y: np.ndarray) -> dict:
@@ -40,6 +49,7 @@ def case(name: str, p: np.ndarray, y: np.ndarray) -> dict:
         "ece": ece(p, y),
         "slope": line.coef_[0, 0],
         "intercept": line.intercept_[0],
+        **curves(p, y),
     }
 
 

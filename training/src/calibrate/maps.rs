@@ -148,16 +148,17 @@ fn solve<const N: usize>(mut a: [[f64; N]; N], mut b: [f64; N]) -> Option<[f64; 
     Some(x)
 }
 
-/// Pool adjacent violators (Ayer et al. 1955); each block at its mean score, its rate kept from 0 and 1 by half
-/// a row, and straight lines between blocks.
+/// Pool adjacent violators (Ayer et al. 1955), rows of one score being one from the start; each block at its mean score,
+/// its rate kept from 0 and 1 by half a row, and straight lines between blocks.
 fn isotonic(seen: &[Seen]) -> Option<Calibration> {
     let mut order: Vec<&Seen> = seen.iter().filter(|row| row.raw.is_finite() && row.weight > 0.0).collect();
     order.sort_by(|a, b| a.raw.total_cmp(&b.raw));
     // Sums of scores, of outcomes and of weights.
     let mut blocks: Vec<[f64; 3]> = Vec::new();
     let rate = |block: &[f64; 3]| block[1] / block[2];
-    for row in order {
-        blocks.push([row.weight * row.raw, row.weight * row.label, row.weight]);
+    for equal in order.chunk_by(|a, b| a.raw == b.raw) {
+        let sum = |of: fn(&Seen) -> f64| equal.iter().map(|row| row.weight * of(row)).sum::<f64>();
+        blocks.push([sum(|row| row.raw), sum(|row| row.label), sum(|_| 1.0)]);
         while let [.., before, last] = &blocks[..]
             && rate(before) >= rate(last)
         {

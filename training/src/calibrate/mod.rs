@@ -253,4 +253,6 @@ pub fn support(outcomes: Outcomes<'_>, prior: Prior) -> f64 {
 }
 
 #[cfg(test)]
+mod parity;
+#[cfg(test)]
 mod tests;

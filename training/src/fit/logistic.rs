@@ -242,4 +242,35 @@ mod tests {
         assert_eq!(fitted.weights, [0.0]);
         assert!(fitted.intercept.is_finite());
     }
+
+    #[derive(serde::Deserialize)]
+    struct Figures {
+        regressions: Vec<Regression>,
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Regression {
+        name: String,
+        columns: Vec<Vec<f64>>,
+        label: Vec<f64>,
+        penalty: f64,
+        weights: Vec<f64>,
+        intercept: f64,
+    }
+
+    #[test]
+    fn coefficients_are_those_of_scikit_learn_under_weak_and_strong_penalties() {
+        let text = include_str!("../../../tests/parity/calibration.json");
+        let figures: Figures = serde_json::from_str(text).unwrap();
+        assert_eq!(figures.regressions.len(), 3);
+        for case in figures.regressions {
+            let rows: Vec<u32> = (0..case.label.len() as u32).collect();
+            let fitted = fit(&matrix(case.columns), &case.label, &rows, case.penalty).unwrap();
+            let ours = fitted.weights.iter().chain([&fitted.intercept]);
+            for (ours, theirs) in ours.zip(case.weights.iter().chain([&case.intercept])) {
+                // The optimiser stops where the mean gradient is a hundred-thousandth.
+                assert!((ours - theirs).abs() < 1e-4, "{}: {ours} against {theirs}", case.name);
+            }
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::metric::{auc, brier, calibration_fit, ece, log_loss};
+use crate::metric::{auc, brier, calibration_fit, ece, log_loss, roc_points};
 
 #[derive(Deserialize)]
 struct Figures {
@@ -20,13 +20,31 @@ struct Case {
     ece: f64,
     slope: f64,
     intercept: f64,
+    roc: Vec<[f64; 2]>,
+}
+
+fn cases() -> Vec<Case> {
+    let figures: Figures = serde_json::from_str(include_str!("../../../tests/parity/metrics.json")).unwrap();
+    assert_eq!(figures.cases.len(), 4);
+    figures.cases
+}
+
+#[test]
+fn every_point_of_the_roc_curve_is_one_of_scikit_learn() {
+    for case in cases() {
+        let ours = roc_points(&case.probability, &case.label, usize::MAX);
+        assert_eq!(ours.len(), case.roc.len(), "{}", case.name);
+        for (ours, [false_positive, true_positive]) in ours.iter().zip(case.roc) {
+            let off =
+                (ours.false_positive - false_positive).abs().max((ours.true_positive - true_positive).abs());
+            assert!(off < 1e-9, "{}: {ours:?} against {false_positive}, {true_positive}", case.name);
+        }
+    }
 }
 
 #[test]
 fn metrics_agree_with_scikit_learn() {
-    let figures: Figures = serde_json::from_str(include_str!("../../../tests/parity/metrics.json")).unwrap();
-    assert_eq!(figures.cases.len(), 4);
-    for case in figures.cases {
+    for case in cases() {
         let (p, y) = (&case.probability, &case.label);
         let fit = calibration_fit(p, y);
         let pairs = [

@@ -15,4 +15,6 @@ pub use model::{Expected, PurchaseModel};
 pub use past::Past;
 
 #[cfg(test)]
+mod parity;
+#[cfg(test)]
 mod tests;

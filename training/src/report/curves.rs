@@ -71,6 +71,39 @@ mod tests {
         assert!(points[0].precision > 0.8 && points.len() <= 110);
     }
 
+    #[derive(serde::Deserialize)]
+    struct Figures {
+        cases: Vec<Case>,
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Case {
+        name: String,
+        probability: Vec<f64>,
+        label: Vec<f64>,
+        precision_recall: Vec<[f64; 2]>,
+    }
+
+    #[test]
+    fn from_the_tenth_row_on_the_curve_is_that_of_scikit_learn() {
+        let text = include_str!("../../../tests/parity/metrics.json");
+        let figures: Figures = serde_json::from_str(text).unwrap();
+        assert_eq!(figures.cases.len(), 4);
+        for case in figures.cases {
+            // Points without recall lie on top of one another and are thinned.
+            let mut ours = precision_recall(&case.probability, &case.label, usize::MAX);
+            ours.retain(|point| point.recall > 0.0);
+            let theirs: Vec<[f64; 2]> =
+                case.precision_recall.into_iter().filter(|[recall, _]| *recall > 0.0).collect();
+            let skipped = theirs.len() - ours.len();
+            assert!(skipped <= 9, "{}: {skipped} points are missing", case.name);
+            for (ours, [recall, precision]) in ours.iter().zip(&theirs[skipped..]) {
+                let off = (ours.recall - recall).abs().max((ours.precision - precision).abs());
+                assert!(off < 1e-9, "{}: {ours:?} against {recall}, {precision}", case.name);
+            }
+        }
+    }
+
     #[test]
     fn both_kinds_are_shares_of_their_own() {
         let histogram = Histogram::of(&[0.0, 0.1, 0.9, 1.0], &[0.0, 0.0, 1.0, 0.0], 10);

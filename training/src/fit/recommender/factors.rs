@@ -46,21 +46,32 @@ pub fn factors(
     settings: FactorSettings,
     done: &(dyn Fn(u64) + Sync),
 ) -> Result<Factors, ModelError> {
-    let turned = matrix.transposed();
     let mut rng = ChaCha8Rng::seed_from_u64(settings.seed);
-    let mut users = start(matrix.height(), settings.width, &mut rng)?;
-    let mut items = start(matrix.width, settings.width, &mut rng)?;
-    for _ in 0..settings.rounds {
-        half(matrix, &items, &mut users, settings);
-        half(&turned, &users, &mut items, settings);
-        done(1);
-    }
+    let users = start(matrix.height(), settings.width, &mut rng)?;
+    let items = start(matrix.width, settings.width, &mut rng)?;
+    let [_, items] = alternate(matrix, [users, items], settings, done);
     let fold = Fold::Ridge {
         unobserved: settings.unobserved,
         regularisation: settings.regularisation,
         exponent: settings.exponent,
     };
     Factors::new(matrix.width, settings.width, fold, &[], &items.values)
+}
+
+/// Moves users' and items' vectors in turn, from where they begin.
+pub(super) fn alternate(
+    matrix: &Sparse,
+    [mut users, mut items]: [Dense; 2],
+    settings: FactorSettings,
+    done: &(dyn Fn(u64) + Sync),
+) -> [Dense; 2] {
+    let turned = matrix.transposed();
+    for _ in 0..settings.rounds {
+        half(matrix, &items, &mut users, settings);
+        half(&turned, &users, &mut items, settings);
+        done(1);
+    }
+    [users, items]
 }
 
 /// The weight of unseen pairs for a matrix of this density. Published optima of iALS stand near fifteen
@@ -71,7 +82,7 @@ pub fn unobserved_weight(matrix: &Sparse) -> f32 {
     (15.0 * density).clamp(1e-4, 1.0) as f32
 }
 
-fn start(height: usize, width: usize, rng: &mut ChaCha8Rng) -> Result<Dense, ModelError> {
+pub(super) fn start(height: usize, width: usize, rng: &mut ChaCha8Rng) -> Result<Dense, ModelError> {
     let normal = Normal::new(0.0f32, 0.1 / (width.max(1) as f32).sqrt())
         .map_err(|e| ModelError::Invalid { part: "recommender", why: e.to_string() })?;
     Ok(Dense { width, values: (0..height * width).map(|_| normal.sample(rng)).collect() })

@@ -10,6 +10,8 @@ mod item_to_item;
 mod linear;
 mod log;
 mod next_purchase;
+#[cfg(test)]
+mod parity;
 mod pool;
 mod popularity;
 mod sparse;
@@ -19,5 +21,7 @@ mod tune;
 pub use assemble::{FitSettings, Fitted, Showing, fit};
 pub use blend::Blend;
 pub use candidates::Candidate;
+pub use factors::{FactorSettings, factors, unobserved_weight};
 pub use log::{InteractionLog, LogBuilder, Named, Row, SetAside};
+pub use sparse::Sparse;
 pub use split::{Held, Split, split};
