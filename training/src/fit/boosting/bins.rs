@@ -151,7 +151,7 @@ fn category_bins(column: &[f64], levels: u32) -> Bins {
 fn distinct(column: &[f64]) -> Vec<(f64, usize)> {
     let step = column.len().div_ceil(SAMPLE).max(1);
     let mut values: Vec<f64> = column.iter().step_by(step).copied().filter(|value| !value.is_nan()).collect();
-    values.sort_by(f64::total_cmp);
+    values.sort_unstable_by(f64::total_cmp);
     let mut out: Vec<(f64, usize)> = Vec::new();
     for value in values {
         match out.last_mut() {

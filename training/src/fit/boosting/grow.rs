@@ -151,36 +151,33 @@ impl<'a> Grower<'a> {
     fn partition(&mut self, from: usize, to: usize, split: &Split) -> usize {
         let (group, lane) = self.binned.place[split.feature];
         let codes = &self.binned.groups[group].codes;
-        let goes_left = |row: &u32| split.cut.side(codes[*row as usize][lane], split.missing) == Side::Left;
+        let left: [bool; 256] =
+            std::array::from_fn(|bin| split.cut.side(bin as u8, split.missing) == Side::Left);
+        let goes_left = |row: u32| left[codes[row as usize][lane] as usize];
         let rows = &mut self.order[from..to];
-        if rows.len() < PARTITION {
-            self.spare.clear();
-            let mut kept = 0;
-            for at in 0..rows.len() {
-                let row = rows[at];
-                if goes_left(&row) {
-                    rows[kept] = row;
-                    kept += 1;
-                } else {
-                    self.spare.push(row);
-                }
-            }
-            rows[kept..].copy_from_slice(&self.spare);
+        if self.spare.len() < rows.len() {
+            self.spare.resize(rows.len(), 0);
+        }
+        let spare = &mut self.spare[..rows.len()];
+        if rows.len() <= PARTITION {
+            let kept = cut_in_two(rows, spare, goes_left);
+            rows[kept..].copy_from_slice(&spare[..to - from - kept]);
             return kept;
         }
-        let parts: Vec<(Vec<u32>, Vec<u32>)> =
-            rows.par_chunks(PARTITION).map(|chunk| chunk.iter().copied().partition(goes_left)).collect();
-        let kept: usize = parts.iter().map(|part| part.0.len()).sum();
-        let (mut left, mut right) = rows.split_at_mut(kept);
-        for (go_left, go_right) in parts {
-            let (head, tail) = left.split_at_mut(go_left.len());
-            head.copy_from_slice(&go_left);
-            left = tail;
-            let (head, tail) = right.split_at_mut(go_right.len());
-            head.copy_from_slice(&go_right);
-            right = tail;
+        let parts = rows.par_chunks_mut(PARTITION).zip(spare.par_chunks_mut(PARTITION));
+        let kept: Vec<usize> = parts.map(|(rows, spare)| cut_in_two(rows, spare, goes_left)).collect();
+        let mut at = 0;
+        for (part, kept) in kept.iter().enumerate() {
+            rows.copy_within(part * PARTITION..part * PARTITION + kept, at);
+            at += kept;
         }
-        kept
+        let all = at;
+        for (spare, kept) in spare.chunks(PARTITION).zip(kept) {
+            let gone = &spare[..spare.len() - kept];
+            rows[at..at + gone.len()].copy_from_slice(gone);
+            at += gone.len();
+        }
+        all
     }
 
     /// Finds the best splits of two sibling leaves: the smaller is added up, the larger is what remains.
@@ -217,6 +214,20 @@ impl<'a> Grower<'a> {
         let rows = leaves.iter().map(|leaf| &self.order[leaf.from..leaf.to]).collect();
         Grown { tree: Tree { nodes, values, cover }, rows }
     }
+}
+
+/// Moves what goes left to the front of `rows` and puts the others at the front of `spare`, both in order; returns how
+/// many go left. Every row is written to both sides and only the ends move on, so that nothing hangs on a guess.
+fn cut_in_two(rows: &mut [u32], spare: &mut [u32], goes_left: impl Fn(u32) -> bool) -> usize {
+    let mut kept = 0;
+    for at in 0..rows.len() {
+        let row = rows[at];
+        let left = usize::from(goes_left(row));
+        rows[kept] = row;
+        spare[at - kept] = row;
+        kept += left;
+    }
+    kept
 }
 
 /// Runs `work` on every group, in threads when there is enough to do; results come in group order.

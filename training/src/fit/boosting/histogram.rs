@@ -49,20 +49,18 @@ impl<'a> GroupHistograms<'a> {
 
     /// Adds up the gradients of `rows`, in their order, into `slot`.
     pub fn build(&mut self, slot: usize, rows: &[u32], gradients: &[[f32; 2]]) {
+        if self.lanes.is_empty() {
+            return;
+        }
         for (at, lane) in self.lanes.iter().enumerate() {
             self.scratch[at][..self.bins[*lane]].fill([0.0; 2]);
         }
         let input = Input { codes: &self.group.codes, rows, gradients, lanes: &self.lanes };
-        match self.lanes.len() {
-            0 => return,
-            1 => input.add::<1>(&mut self.scratch),
-            2 => input.add::<2>(&mut self.scratch),
-            3 => input.add::<3>(&mut self.scratch),
-            4 => input.add::<4>(&mut self.scratch),
-            5 => input.add::<5>(&mut self.scratch),
-            6 => input.add::<6>(&mut self.scratch),
-            7 => input.add::<7>(&mut self.scratch),
-            _ => input.add::<8>(&mut self.scratch),
+        // Without features left out, lanes need not be looked up.
+        if self.lanes.len() == self.group.features.len() {
+            input.add_lanes::<true>(&mut self.scratch);
+        } else {
+            input.add_lanes::<false>(&mut self.scratch);
         }
         if self.slots.len() <= slot {
             self.slots.resize_with(slot + 1, Vec::new);
@@ -100,20 +98,45 @@ struct Input<'a> {
     lanes: &'a [usize],
 }
 
+/// Rows that are fetched before they are added up.
+const AHEAD: usize = 64;
+
 impl Input<'_> {
+    fn add_lanes<const ALL: bool>(&self, scratch: &mut Scratch) {
+        match self.lanes.len() {
+            0 => {}
+            1 => self.add::<1, ALL>(scratch),
+            2 => self.add::<2, ALL>(scratch),
+            3 => self.add::<3, ALL>(scratch),
+            4 => self.add::<4, ALL>(scratch),
+            5 => self.add::<5, ALL>(scratch),
+            6 => self.add::<6, ALL>(scratch),
+            7 => self.add::<7, ALL>(scratch),
+            _ => self.add::<8, ALL>(scratch),
+        }
+    }
+
     /// One pass over the rows feeds `W` features: row number, codes and gradient are loaded once, and the
-    /// additions are independent of one another, so that they overlap.
-    fn add<const W: usize>(&self, scratch: &mut Scratch) {
+    /// additions are independent of one another, so that they overlap. With `ALL` they are the first `W` lanes.
+    ///
+    /// A leaf's rows lie scattered in memory. They are fetched in a short loop of their own, where the processor waits for
+    /// many of them at once; among the additions it would see only a few rows ahead.
+    fn add<const W: usize, const ALL: bool>(&self, scratch: &mut Scratch) {
         let mut lanes = [0; W];
         lanes.iter_mut().zip(self.lanes).for_each(|(to, lane)| *to = lane % LANES);
-        for row in self.rows {
-            let row = *row as usize;
-            let (codes, [gradient, hessian]) = (self.codes[row], self.gradients[row]);
-            let (gradient, hessian) = (f64::from(gradient), f64::from(hessian));
-            for at in 0..W {
-                let cell = &mut scratch[at][codes[lanes[at] % LANES] as usize];
-                cell[0] += gradient;
-                cell[1] += hessian;
+        let mut codes = [[0_u8; LANES]; AHEAD];
+        let mut sums: [Cell; AHEAD] = [[0.0; 2]; AHEAD];
+        for rows in self.rows.chunks(AHEAD) {
+            for ((codes, sums), row) in codes.iter_mut().zip(&mut sums).zip(rows) {
+                let [gradient, hessian] = self.gradients[*row as usize];
+                (*codes, *sums) = (self.codes[*row as usize], [f64::from(gradient), f64::from(hessian)]);
+            }
+            for (codes, [gradient, hessian]) in codes.iter().zip(&sums).take(rows.len()) {
+                for at in 0..W {
+                    let lane = if ALL { at } else { lanes[at] };
+                    let cell = &mut scratch[at][codes[lane % LANES] as usize];
+                    *cell = [cell[0] + gradient, cell[1] + hessian];
+                }
             }
         }
     }
