@@ -1,4 +1,5 @@
-//! Trains a recommender with default settings and prints recall@20 and NDCG@20 on a test file.
+//! Trains a recommender with default settings and prints recall@20 and NDCG@20 on a test file, with the time and the memory
+//! that it took (of this process, as Linux tells them).
 //!
 //! `cargo run -p scorehouse-training --example recommend_eval -- TRAIN TEST [USER ITEM [TIME [WEIGHT]]]`
 //!
@@ -53,8 +54,30 @@ fn main() -> anyhow::Result<()> {
     let test = read(test, columns.get(..2).unwrap_or(&[]))?;
     measure(&fitted.recommender, &test);
     time_answers(&fitted.recommender);
-    println!("everything in {:.1} s", begin.elapsed().as_secs_f64());
+    println!(
+        "everything in {:.1} s, {:.1} s of processor time",
+        begin.elapsed().as_secs_f64(),
+        cpu_seconds()
+    );
+    println!("most memory at once: {:.2} GiB", peak_gibibytes());
     Ok(())
+}
+
+/// Processor seconds that this process has used, all threads together.
+fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The name of the program may hold blanks; counting begins behind it.
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
+}
+
+/// The most memory that this process has held at once, in GiB.
+fn peak_gibibytes() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+    line.split_whitespace().next().and_then(|kib| kib.parse::<f64>().ok()).unwrap_or(f64::NAN)
+        / 1024.0
+        / 1024.0
 }
 
 #[expect(clippy::print_stdout, reason = "an example that prints its findings")]

@@ -30,9 +30,22 @@ pub fn bounded(what: &str, unit: &str, ours: f64, bound: f64) {
 /// Runs `peers/SCRIPT` and gives the seconds it prints after `best:`; all it prints is shown.
 ///
 /// # Errors
+/// As [`peer_figures`].
+pub fn peer_seconds(python: &str, script: &str, arguments: &[&std::ffi::OsStr]) -> std::io::Result<f64> {
+    peer_figures(python, script, arguments, ["best"]).map(|[best]| best)
+}
+
+/// Runs `peers/SCRIPT` and gives the numbers it prints after `NAME:`, one for each name; all it prints is shown.
+///
+/// # Errors
 /// When Python or the peer's package is missing, or the script fails.
 #[allow(clippy::print_stdout, reason = "a measurement prints its figures")]
-pub fn peer_seconds(python: &str, script: &str, arguments: &[&std::ffi::OsStr]) -> std::io::Result<f64> {
+pub fn peer_figures<const N: usize>(
+    python: &str,
+    script: &str,
+    arguments: &[&std::ffi::OsStr],
+    names: [&str; N],
+) -> std::io::Result<[f64; N]> {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("peers").join(script);
     let output = std::process::Command::new(python).arg(path).args(arguments).output()?;
     let said = String::from_utf8_lossy(&output.stdout);
@@ -41,8 +54,29 @@ pub fn peer_seconds(python: &str, script: &str, arguments: &[&std::ffi::OsStr]) 
         let errors = String::from_utf8_lossy(&output.stderr);
         std::io::Error::other(format!("{script} failed; are peers/requirements.txt installed? {errors}"))
     };
-    let seconds = said.lines().filter_map(|line| line.strip_prefix("best: ")).next_back();
-    seconds.and_then(|text| text.trim().parse().ok()).ok_or_else(complaint)
+    let mut figures = [f64::NAN; N];
+    for (figure, name) in figures.iter_mut().zip(names) {
+        let after = |line: &'_ str| line.strip_prefix(name)?.strip_prefix(':')?.trim().parse().ok();
+        *figure = said.lines().rev().find_map(after).ok_or_else(complaint)?;
+    }
+    Ok(figures)
+}
+
+/// Processor seconds that this process has used, all threads together; hundredths, as Linux tells them.
+#[must_use]
+pub fn process_cpu() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The name of the program may hold blanks; counting begins behind it.
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
+}
+
+/// The middle of an odd number of figures.
+#[must_use]
+pub fn median(figures: &[f64]) -> f64 {
+    let mut sorted = figures.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// Largest resident size of this process so far, in MiB; 0 where the system does not tell (other than Linux).
