@@ -12,8 +12,17 @@ use crate::compute::Doors;
 use crate::server;
 use crate::telemetry::LogFormat;
 
-/// Called once with the address when the server is ready.
-pub type OnReady = Box<dyn FnOnce(SocketAddr) + Send>;
+/// Called once with the addresses when the server is ready.
+pub type OnReady = Box<dyn FnOnce(Addresses) + Send>;
+
+/// Where a server listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Addresses {
+    /// For HTTP.
+    pub http: SocketAddr,
+    /// For gRPC, where the project says so.
+    pub grpc: Option<SocketAddr>,
+}
 
 /// How to serve a project.
 pub struct ServeOptions {

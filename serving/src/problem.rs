@@ -1,4 +1,5 @@
-//! The one table of error codes: code, HTTP status, meaning; and the JSON that carries them.
+//! The one table of error codes: code, HTTP status, meaning, the code that gRPC has for it; and the JSON that carries
+//! them.
 //!
 //! Codes are stable: a client may match on them. `/docs/errors` shows this table.
 
@@ -6,6 +7,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Value, json};
+use tonic::Code;
 use utoipa::ToSchema;
 
 use crate::error::{Noun, ServeError};
@@ -19,6 +21,24 @@ pub struct Problem {
     pub status: u16,
     /// What it means and what to do.
     pub meaning: &'static str,
+}
+
+impl Problem {
+    /// The code over gRPC.
+    #[must_use]
+    pub fn grpc(&self) -> Code {
+        match self.status {
+            401 => Code::Unauthenticated,
+            403 => Code::PermissionDenied,
+            404 => Code::NotFound,
+            409 => Code::FailedPrecondition,
+            413 | 429 => Code::ResourceExhausted,
+            503 if *self == TIMED_OUT => Code::DeadlineExceeded,
+            503 => Code::Unavailable,
+            500 => Code::Internal,
+            _ => Code::InvalidArgument,
+        }
+    }
 }
 
 macro_rules! table {
@@ -183,6 +203,10 @@ fn detail(error: &ServeError) -> Option<Value> {
 /// What a failed answer keeps back for the log, which tells it together with the request's id.
 #[derive(Debug, Clone)]
 pub struct FailureTold(pub std::sync::Arc<str>);
+
+/// The status under which an answer is counted and logged when HTTP's says nothing: that of every gRPC answer is 200.
+#[derive(Debug, Clone, Copy)]
+pub struct AnsweredAs(pub u16);
 
 impl IntoResponse for ServeError {
     fn into_response(self) -> Response {

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::handler::Handler;
 use axum::http::{HeaderName, HeaderValue, Method, header};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{MethodRouter, get, post, put};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
@@ -16,6 +16,7 @@ use crate::api::{
     audit, changes, docs, entities, events, fallback, forecast, health, history, models, monitor, outcomes,
     page, project, recommend, score, webhooks,
 };
+use crate::inference::grpc::{call, methods as grpc};
 use crate::inference::handlers as v2;
 use crate::state::AppState;
 use crate::telemetry::observe;
@@ -69,6 +70,26 @@ pub fn table() -> Vec<Route> {
         Route::post("/v2/repository/index", Who::Only(MAKERS), v2::index),
         Route::post("/v2/repository/models/{model}/load", Who::Only(OPERATORS), v2::load),
         Route::post("/v2/repository/models/{model}/unload", Who::Only(OPERATORS), v2::unload),
+    ]
+}
+
+/// The methods of the second port: each may be called by whoever may ask the same over REST.
+#[must_use]
+pub fn methods() -> Vec<Route> {
+    vec![
+        Route::post("/inference.GRPCInferenceService/ServerLive", Who::Anyone, grpc::server_live),
+        Route::post("/inference.GRPCInferenceService/ServerReady", Who::Anyone, grpc::server_ready),
+        Route::post("/inference.GRPCInferenceService/ServerMetadata", Who::Anyone, grpc::server_metadata),
+        Route::post("/inference.GRPCInferenceService/ModelReady", Who::Only(ALL), grpc::model_ready),
+        Route::post("/inference.GRPCInferenceService/ModelMetadata", Who::Only(ALL), grpc::model_metadata),
+        Route::post("/inference.GRPCInferenceService/ModelInfer", Who::Only(ALL), grpc::model_infer),
+        Route::post("/inference.GRPCInferenceService/RepositoryIndex", Who::Only(MAKERS), grpc::index),
+        Route::post("/inference.GRPCInferenceService/RepositoryModelLoad", Who::Only(OPERATORS), grpc::load),
+        Route::post(
+            "/inference.GRPCInferenceService/RepositoryModelUnload",
+            Who::Only(OPERATORS),
+            grpc::unload,
+        ),
     ]
 }
 
@@ -127,6 +148,17 @@ pub fn app(state: AppState) -> Router {
         .fallback(fallback::unknown_route)
         .method_not_allowed_fallback(fallback::wrong_method);
     observed(router, &state)
+}
+
+/// The methods that the second port answers over `state`.
+pub fn grpc_app(state: AppState) -> Router {
+    let add = |router: Router<AppState>, route: Route| router.route(route.path, route.guarded(&state));
+    let router = methods()
+        .into_iter()
+        .fold(Router::new(), add)
+        .fallback(call::unknown_method)
+        .method_not_allowed_fallback(call::unknown_method);
+    observed(router, &state).layer(from_fn(call::with_host))
 }
 
 /// Puts around `routes` what stands around every request: body limit, id, time limit, counting, and the net

@@ -1,15 +1,15 @@
-"""The standard protocol as the KServe SDK speaks it.
+"""The standard protocol as the KServe SDK speaks it: REST and gRPC.
 
-usage: kserve_sdk.py URL MODEL KEY...
+usage: kserve_sdk.py URL GRPC MODEL KEY...
 """
 
 import asyncio
 import sys
 
 import numpy as np
-from kserve import InferenceRESTClient, InferInput, InferRequest, RESTConfig
+from kserve import InferenceGRPCClient, InferenceRESTClient, InferInput, InferRequest, RESTConfig
 
-url, model, *keys = sys.argv[1:]
+url, grpc_address, model, *keys = sys.argv[1:]
 
 
 def request(binary):
@@ -36,9 +36,14 @@ async def main():
         raise SystemExit("not refused")
     except Exception as error:  # the SDK raises what its HTTP library raises
         assert "nothing" in str(error), error
-    assert (packed == plain).all(), (plain, packed)
+    async with InferenceGRPCClient(url=grpc_address) as grpc:
+        assert await grpc.is_server_live() and await grpc.is_server_ready() and await grpc.is_model_ready(model)
+        over_grpc = raw(await grpc.infer(request(True)))
+        typed = raw(await grpc.infer(request(False)))
+    for answer in (packed, over_grpc, typed):
+        assert (answer == plain).all(), (plain, answer)
     await rest.close()
-    print(f"KServe SDK: {len(keys)} keys in JSON and in bytes, the same bits")
+    print(f"KServe SDK: {len(keys)} keys in JSON, in bytes and over gRPC, the same bits")
 
 
 asyncio.run(main())

@@ -1,6 +1,6 @@
 """Asks a server everything that its OpenAPI document allows, and what it does not, and fails when it breaks.
 
-usage: schema.py URL MODEL KEY...
+usage: schema.py URL ...
 Made with schemathesis: no answer may be a fault of the server, undocumented in status or type, or of another shape.
 """
 

@@ -1,16 +1,17 @@
-"""The standard protocol as tritonclient speaks it: HTTP with JSON and with bytes.
+"""The standard protocol as tritonclient speaks it: HTTP with JSON and with bytes, and gRPC.
 
-usage: triton.py URL MODEL KEY...    (a model over an entity whose inputs are all numbers, and keys of the entity)
+usage: triton.py URL GRPC MODEL KEY...    (a model over an entity whose inputs are all numbers, and keys of the entity)
 """
 
 import json
 import sys
 
 import numpy as np
+import tritonclient.grpc as tgrpc
 import tritonclient.http as thttp
 from tritonclient.utils import InferenceServerException
 
-url, model, *keys = sys.argv[1:]
+url, grpc_address, model, *keys = sys.argv[1:]
 address = url.removeprefix("http://")
 # Features move with the present; two questions are the same only at the same moment.
 AS_OF = {"as_of": "2025-12-01"}
@@ -108,6 +109,11 @@ bytes_both = {"in": {"binary_data": True}, "out": {"binary_data": True}}
 json_both = {"in": {"binary_data": False}, "out": {"binary_data": False}, "fp16": False, "no_nan": True}
 over_http = the_same(http, thttp, [bytes_both, json_both])
 
-for answer in over_http:
+grpc = tgrpc.InferenceServerClient(grpc_address)
+assert grpc.get_server_metadata().name == "scorehouse"
+assert any(entry.name == model and entry.state == "READY" for entry in grpc.get_model_repository_index().models)
+over_grpc = the_same(grpc, tgrpc, [{}])
+
+for answer in over_http + over_grpc:
     assert (answer == over_http[0]).all(), "every way gives the same bits"
-print(f"tritonclient: {len(keys)} keys, {len(over_http)} ways, the same bits")
+print(f"tritonclient: {len(keys)} keys, {len(over_http + over_grpc)} ways, the same bits")

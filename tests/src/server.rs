@@ -13,6 +13,7 @@ use crate::binary::binary;
 pub struct Server {
     child: Child,
     url: String,
+    grpc: Option<String>,
     said: Arc<Mutex<String>>,
 }
 
@@ -43,12 +44,14 @@ impl Server {
         for line in lines.by_ref() {
             let line = line?;
             let found = serde_json::from_str::<serde_json::Value>(&line).ok();
-            if let Some(url) = found.as_ref().and_then(|json| json["listening"].as_str()) {
-                let url = url.to_owned();
+            if let Some((found, url)) =
+                found.as_ref().and_then(|json| Some((json, json["listening"].as_str()?)))
+            {
+                let (url, grpc) = (url.to_owned(), found["grpc"].as_str().map(str::to_owned));
                 let more = Arc::clone(&said);
                 // Whoever writes to a pipe that nobody reads stands still when it is full.
                 std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| keep(&more, &line)));
-                return Ok(Self { child, url, said });
+                return Ok(Self { child, url, grpc, said });
             }
             keep(&said, &line);
         }
@@ -60,6 +63,12 @@ impl Server {
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.url)
+    }
+
+    /// Where it answers over gRPC, host and port; none when its project does not say so.
+    #[must_use]
+    pub fn grpc(&self) -> Option<&str> {
+        self.grpc.as_deref()
     }
 
     /// What the server wrote to standard error so far: its log.

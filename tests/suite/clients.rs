@@ -6,7 +6,7 @@ use std::process::Command;
 
 use scorehouse_tests::{Server, repository, run_ok};
 
-/// A small shop with a live churn model over numbers alone, served.
+/// A small shop with a live churn model over numbers alone, served over HTTP and gRPC.
 fn shop(folder: &Path) -> Server {
     run_ok(folder, &["init", "shop"]).unwrap();
     let shop = folder.join("shop");
@@ -15,7 +15,7 @@ fn shop(folder: &Path) -> Server {
     let numbers = r#"["purchases.revenue_90d", "purchases.count_30d", "purchases.recency", "habit.basket"]"#;
     let text = text.replace(r#"["profile.*", "purchases.*", "habit.*"]"#, numbers);
     assert!(text.contains(numbers), "the template changed: {text}");
-    fs::write(&file, text).unwrap();
+    fs::write(&file, format!("{text}\n[server]\ngrpc = \"127.0.0.1:0\"\n")).unwrap();
     run_ok(&shop, &["ingest", "--quiet"]).unwrap();
     run_ok(&shop, &["train", "--quiet"]).unwrap();
     Server::start(&shop).unwrap()
@@ -32,7 +32,7 @@ fn client(python: &str, package: &str, script: &str, made_by: &str) {
     let server = shop(folder.path());
     let run = Command::new(python)
         .arg(repository().join("tests/clients").join(script))
-        .args([&server.url(""), "churn", "C001", "C002", "C003", "C050"])
+        .args([&server.url(""), server.grpc().unwrap(), "churn", "C001", "C002", "C003", "C050"])
         .output()
         .unwrap();
     let (out, err) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
@@ -46,7 +46,8 @@ fn python(variable: &str, folder: &str) -> String {
 
 #[test]
 fn tritonclient_asks_in_every_way_and_datatype_and_hears_the_same_bits() {
-    client(&python("SCOREHOUSE_PYTHON", ".venv"), "tritonclient.http", "triton.py", "python");
+    let package = "tritonclient.http, tritonclient.grpc";
+    client(&python("SCOREHOUSE_PYTHON", ".venv"), package, "triton.py", "python");
 }
 
 #[test]

@@ -109,6 +109,8 @@ pub struct Settings {
     pub threads: usize,
     /// Address the server listens on.
     pub listen: String,
+    /// Address at which the server speaks gRPC; none: it does not.
+    pub grpc: Option<String>,
     /// Largest request body in bytes.
     pub body_limit: usize,
     /// Certificate and key; none serves plain HTTP.
@@ -140,6 +142,7 @@ impl Default for Settings {
             memory_limit: 2 << 30,
             threads: 0,
             listen: "127.0.0.1:8080".to_owned(),
+            grpc: None,
             body_limit: 2 << 20,
             tls: None,
             origins: Vec::new(),

@@ -100,9 +100,11 @@ impl Access {
         Self { open_here, ..self }
     }
 
-    /// Says where the server listens, and logs who can reach it.
-    pub fn listening_on(&self, address: SocketAddr) {
-        self.on_loopback.store(address.ip().is_loopback(), Ordering::Relaxed);
+    /// Says where the server listens, and logs who can reach it. A server that one of its ports opens to others is open
+    /// to others.
+    pub fn listening_on(&self, addresses: &[SocketAddr]) {
+        let is_here = addresses.iter().all(|address| address.ip().is_loopback());
+        self.on_loopback.store(is_here, Ordering::Relaxed);
         if self.declared_open {
             tracing::warn!("access is open: whoever reaches the server may ask and change everything");
         } else if self.is_open() && self.open_here {

@@ -68,7 +68,10 @@ pub fn run(cli: &Cli, args: &DemoArgs) -> Outcome<()> {
     };
     let how = How { listen: args.listen.clone(), open: args.open, open_here: !args.closed, ..How::default() };
     let closed = args.closed;
-    serve(&session, how, move |address| greet(address, &lines, &keys, closed || !address.ip().is_loopback()))
+    serve(&session, how, move |addresses| {
+        let address = addresses.http;
+        greet(address, &lines, &keys, closed || !address.ip().is_loopback());
+    })
 }
 
 /// The rep with the most deals: the demo's rep, who sees these and no others.

@@ -1,11 +1,9 @@
 //! `scorehouse serve`: answer over HTTP until interrupted.
 
-use std::net::SocketAddr;
-
 use crate::cli::args::ServeArgs;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::session::Session;
-use crate::config::ServeOptions;
+use crate::config::{Addresses, ServeOptions};
 use crate::server;
 use crate::telemetry::LogFormat;
 
@@ -17,12 +15,15 @@ pub fn run(session: &Session, args: &ServeArgs) -> Outcome<()> {
     let json = session.json;
     let how = How { listen: args.listen.clone(), open: args.open, open_here: false, log: args.log };
     let scheme = if session.project.settings.tls.is_some() { "https" } else { "http" };
-    serve(session, how, move |address| {
-        let url = server::url(scheme, address);
-        if json {
-            eprintln!("{{\"listening\":\"{url}\"}}");
-        } else {
-            eprintln!("scorehouse answers at {url} (Ctrl-C stops it)");
+    serve(session, how, move |addresses| {
+        let url = server::url(scheme, addresses.http);
+        let grpc = addresses.grpc.map(|address| address.to_string());
+        match (json, grpc) {
+            (true, grpc) => eprintln!("{}", serde_json::json!({"listening": url, "grpc": grpc})),
+            (false, None) => eprintln!("scorehouse answers at {url} (Ctrl-C stops it)"),
+            (false, Some(grpc)) => {
+                eprintln!("scorehouse answers at {url}, and over gRPC at {grpc} (Ctrl-C stops it)")
+            }
         }
     })
 }
@@ -40,11 +41,11 @@ pub struct How {
     pub log: LogFormat,
 }
 
-/// Serves the session's project; `ready` hears the address once it answers.
+/// Serves the session's project; `ready` hears the addresses once it answers.
 ///
 /// # Errors
 /// A failure with its fault.
-pub fn serve(session: &Session, how: How, ready: impl FnOnce(SocketAddr) + Send + 'static) -> Outcome<()> {
+pub fn serve(session: &Session, how: How, ready: impl FnOnce(Addresses) + Send + 'static) -> Outcome<()> {
     let mut options = ServeOptions::new(session.project.clone());
     options.clock = session.clock.clone();
     options.on_ready = Some(Box::new(ready));

@@ -150,7 +150,7 @@ fn whole(word: u64) -> Scalar<'static> {
 }
 
 /// A number, of which NaN is a missing value.
-fn number(value: f64) -> Scalar<'static> {
+pub fn number(value: f64) -> Scalar<'static> {
     if value.is_nan() { Scalar::Null } else { Scalar::Float(value) }
 }
 

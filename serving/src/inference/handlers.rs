@@ -303,14 +303,7 @@ fn nothing_brought(body: &[u8]) -> Result<(), ServeError> {
         return Ok(());
     }
     let Object(asked): Object<Loading> = parse_json(text)?;
-    match asked.parameters.keys().find(|name| *name != "unload_dependents") {
-        None => Ok(()),
-        Some(name) => {
-            let name: String = name.chars().take(100).collect();
-            let message = format!("models come from the registry; the parameter {name:?} is not taken");
-            Err(ServeError::InvalidField { message, nearest: None })
-        }
-    }
+    models::brings_nothing(asked.parameters.keys().map(String::as_str))
 }
 
 impl ModelPath {

@@ -2,10 +2,12 @@
 //!
 //! A body is read into tensors whatever wrote it ([`wire`]: JSON, with bytes behind it where a client chose so),
 //! tensors become the very requests that the native routes take (`rows`, `shelf`), and the answer becomes
-//! tensors again (`answer`). Refusals have the protocol's own shape (`refusal`).
+//! tensors again (`answer`). Refusals have the protocol's own shape (`refusal`). [`handlers`] is the REST side, [`grpc`] the
+//! other one.
 
 mod answer;
 mod datatype;
+pub mod grpc;
 pub mod handlers;
 mod infer;
 mod models;

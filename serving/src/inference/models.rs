@@ -172,6 +172,21 @@ fn unavailable(name: &str, reason: &str) -> IndexEntry {
     IndexEntry { name: name.to_owned(), version, state: "UNAVAILABLE", reason }
 }
 
+/// Refuses parameters of a load or unload that bring a model's files or configuration.
+///
+/// # Errors
+/// [`ServeError::InvalidField`].
+pub fn brings_nothing<'n>(mut parameters: impl Iterator<Item = &'n str>) -> Result<(), ServeError> {
+    match parameters.find(|name| *name != "unload_dependents") {
+        None => Ok(()),
+        Some(name) => {
+            let name: String = name.chars().take(100).collect();
+            let message = format!("models come from the registry; the parameter {name:?} is not taken");
+            Err(ServeError::InvalidField { message, nearest: None })
+        }
+    }
+}
+
 /// Brings a model that was unloaded back, and follows its aliases as the registry has them now.
 ///
 /// # Errors

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::grpc::call;
 use crate::error::ServeError;
 use crate::problem::ErrorBody;
 
@@ -42,6 +43,9 @@ impl IntoResponse for Refusal {
 pub fn shaped(path: &str, error: ServeError) -> Response {
     if path == "/v2" || path.starts_with("/v2/") {
         return Refusal(error).into_response();
+    }
+    if call::is_method(path) {
+        return call::refused(&error);
     }
     error.into_response()
 }

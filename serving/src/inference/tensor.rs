@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::datatype::{Datatype, text_of};
+use super::datatype::{Datatype, number, text_of};
 use crate::error::ServeError;
 use crate::service::scalar::Scalar;
 
@@ -51,6 +51,12 @@ impl<'a> Head<'a> {
         Ok(Self { name, datatype, shape: extents, count })
     }
 
+    /// How many elements it has.
+    #[must_use]
+    pub const fn count(&self) -> usize {
+        self.count
+    }
+
     /// A tensor with elements as JSON wrote them.
     ///
     /// # Errors
@@ -64,6 +70,26 @@ impl<'a> Head<'a> {
             let element = self.datatype.json(element);
             elements.push(element.ok_or_else(|| self.wrong_element(place, &told))?);
         }
+        Ok(self.with(elements))
+    }
+
+    /// A tensor with elements as numbers; NaN is a missing one.
+    ///
+    /// # Errors
+    /// [`ServeError::InvalidField`] for too few or too many.
+    pub fn numbers(self, given: impl ExactSizeIterator<Item = f64>) -> Result<Tensor<'a>, ServeError> {
+        self.count_is(given.len())?;
+        Ok(self.with(given.map(number).collect()))
+    }
+
+    /// A tensor of texts, each given as its bytes.
+    ///
+    /// # Errors
+    /// As for [`Head::bytes`].
+    pub fn contents(self, given: impl ExactSizeIterator<Item = &'a [u8]>) -> Result<Tensor<'a>, ServeError> {
+        self.count_is(given.len())?;
+        let texts = given.enumerate().map(|(place, bytes)| self.text(place, bytes));
+        let elements = texts.collect::<Result<Vec<_>, _>>()?;
         Ok(self.with(elements))
     }
 

@@ -7,23 +7,31 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
 use super::hands::Hands;
+use super::speak::{Stopping, http1, http2};
 
 /// How long the listener rests when the system has no room for another connection.
 const REST: Duration = Duration::from_millis(50);
 
+/// What is spoken on a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2 and nothing else, as gRPC wants it.
+    Http2,
+}
+
 /// What connections are held to.
 #[derive(Clone)]
 pub struct Terms {
+    /// What is spoken.
+    pub protocol: Protocol,
     /// Encrypts, where the project says so.
     pub tls: Option<TlsAcceptor>,
     /// Connections open at once.
@@ -34,15 +42,20 @@ pub struct Terms {
     pub drain: Duration,
 }
 
-/// Serves `app` on `listener` until `stop` completes, then lets the requests under way finish. Connections are answered
-/// by `hands`.
-pub async fn answer(
-    listener: TcpListener,
-    (app, hands): (Router, Hands),
-    terms: Terms,
-    stop: impl Future<Output = ()>,
-) {
-    let graceful = GracefulShutdown::new();
+/// A port and what answers there.
+pub struct Port {
+    /// Where connections come in.
+    pub listener: TcpListener,
+    /// What answers.
+    pub app: Router,
+    /// What connections are held to.
+    pub terms: Terms,
+}
+
+/// Serves `port` until `stop` completes, then lets the requests under way finish. Connections are answered by `hands`.
+pub async fn answer(port: Port, hands: &Hands, stop: impl Future<Output = ()>) {
+    let Port { listener, app, terms } = port;
+    let stopping = watch::Sender::new(());
     let room = Arc::new(Semaphore::new(terms.connections.min(Semaphore::MAX_PERMITS)));
     let mut stop = pin!(stop);
     loop {
@@ -50,7 +63,8 @@ pub async fn answer(
             taken = next(&listener, &room) => taken,
             () = &mut stop => break,
         };
-        let connection = Connection { app: app.clone(), terms: terms.clone(), watcher: graceful.watcher() };
+        let connection =
+            Connection { app: app.clone(), terms: terms.clone(), stopping: stopping.subscribe() };
         let (stream, peer, permit) = taken;
         let Ok(stream) = stream.into_std() else { continue };
         hands.give(move || async move {
@@ -62,9 +76,10 @@ pub async fn answer(
         });
     }
     drop(listener);
-    tracing::info!("stopping: no new connections, requests under way go on");
-    if tokio::time::timeout(terms.drain, graceful.shutdown()).await.is_err() {
-        tracing::warn!("stopped with requests still under way");
+    tracing::info!(protocol = ?terms.protocol, "stopping: no new connections, requests under way go on");
+    let _ = stopping.send(());
+    if tokio::time::timeout(terms.drain, stopping.closed()).await.is_err() {
+        tracing::warn!(protocol = ?terms.protocol, "stopped with requests still under way");
     }
 }
 
@@ -94,14 +109,14 @@ async fn next(
 struct Connection {
     app: Router,
     terms: Terms,
-    watcher: Watcher,
+    stopping: Stopping,
 }
 
 impl Connection {
     async fn serve(self, stream: TcpStream, peer: SocketAddr) {
         // A score is one small segment each way: waiting to fill a packet only adds latency.
         let _ = stream.set_nodelay(true);
-        let Some(tls) = self.terms.tls.clone() else { return self.speak(stream, peer).await };
+        let Some(tls) = &self.terms.tls else { return self.speak(stream, peer).await };
         match tokio::time::timeout(self.terms.header_timeout, tls.accept(stream)).await {
             Ok(Ok(stream)) => self.speak(stream, peer).await,
             Ok(Err(error)) => tracing::debug!(%peer, %error, "a TLS handshake failed"),
@@ -110,11 +125,12 @@ impl Connection {
     }
 
     async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S, peer: SocketAddr) {
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(self.terms.header_timeout)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(self.app));
-        if let Err(error) = self.watcher.watch(connection).await {
+        let Self { app, terms, stopping } = self;
+        let ended = match terms.protocol {
+            Protocol::Http1 => http1(stream, app, terms.header_timeout, stopping).await,
+            Protocol::Http2 => http2(stream, app, terms.header_timeout, stopping).await,
+        };
+        if let Err(error) = ended {
             tracing::debug!(%peer, %error, "a connection ended early");
         }
     }

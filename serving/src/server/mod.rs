@@ -2,6 +2,7 @@
 
 mod hands;
 mod listen;
+mod speak;
 mod tls;
 
 use std::future::Future;
@@ -9,18 +10,21 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::future::join_all;
+use scorehouse_features::definition::Settings;
 use scorehouse_features::time::Span;
 use tokio::net::TcpListener;
 
 use crate::access::{self, Access};
-use crate::config::{OnReady, ServeOptions};
+use crate::config::{Addresses, OnReady, ServeOptions};
 use crate::error::ServeError;
-use crate::routes::app;
+use crate::routes::{app, grpc_app};
 use crate::state::{AppState, StateParts};
 use crate::{changes, live_model, stores, telemetry, upkeep};
 use hands::Hands;
 pub use hands::give_way;
-use listen::Terms;
+use listen::{Port, Protocol, Terms};
 
 /// Serves until SIGTERM or ctrl-c, then lets the requests under way finish.
 ///
@@ -43,6 +47,7 @@ pub struct Server {
     state: AppState,
     listen: String,
     terms: Terms,
+    grpc_terms: Terms,
     on_ready: Option<OnReady>,
 }
 
@@ -54,12 +59,8 @@ pub fn open(options: ServeOptions) -> Result<Server, ServeError> {
     let ServeOptions { project, listen, clock, open, open_here, timeout, drain, poll, doors, log, on_ready } =
         options;
     telemetry::init(log);
-    let terms = Terms {
-        tls: project.settings.tls.as_ref().map(tls::acceptor).transpose()?,
-        connections: project.settings.connections,
-        header_timeout: duration(project.settings.header_timeout),
-        drain,
-    };
+    let terms = terms(&project.settings, Protocol::Http1, drain)?;
+    let grpc_terms = self::terms(&project.settings, Protocol::Http2, drain)?;
     let access = Access::new(&project, stores::open_keys(&project)?, open)?.open_here(open_here);
     let history = Arc::new(stores::open_history(&project)?);
     let online = Arc::new(stores::open_online(&project, &history, clock.clone())?);
@@ -72,7 +73,17 @@ pub fn open(options: ServeOptions) -> Result<Server, ServeError> {
     access::watch(&state.access, poll)?;
     changes::follow(&state)?;
     changes::deliver(&state, &|name| std::env::var(name).ok())?;
-    Ok(Server { state, listen, terms, on_ready })
+    Ok(Server { state, listen, terms, grpc_terms, on_ready })
+}
+
+fn terms(settings: &Settings, protocol: Protocol, drain: Duration) -> Result<Terms, ServeError> {
+    Ok(Terms {
+        protocol,
+        tls: settings.tls.as_ref().map(|files| tls::acceptor(files, protocol)).transpose()?,
+        connections: settings.connections,
+        header_timeout: duration(settings.header_timeout),
+        drain,
+    })
 }
 
 /// Serves until `stop` completes; what [`run`] does, for callers with a runtime of their own.
@@ -83,16 +94,20 @@ pub async fn serve(
     server: Server,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
-    let Server { state, listen, terms, on_ready } = server;
-    let evidence = state.clone();
-    let listening = |source| ServeError::Io { what: format!("cannot listen on {listen}"), source };
-    let listener = TcpListener::bind(&listen).await.map_err(listening)?;
-    let address = listener.local_addr().map_err(listening)?;
+    let Server { state, listen, terms, grpc_terms, on_ready } = server;
+    let (listener, http) = bind(&listen, &terms).await?;
+    let mut ports = vec![Port { listener, app: app(state.clone()), terms }];
+    let mut addresses = Addresses { http, grpc: None };
+    if let Some(address) = &state.project.settings.grpc {
+        let (listener, grpc) = bind(address, &grpc_terms).await?;
+        ports.push(Port { listener, app: grpc_app(state.clone()), terms: grpc_terms });
+        addresses.grpc = Some(grpc);
+    }
     let hands = Hands::start(std::thread::available_parallelism().map_or(1, usize::from))?;
-    tracing::info!(%address, tls = terms.tls.is_some(), "listening");
-    state.access.listening_on(address);
+    let all: Vec<SocketAddr> = [Some(http), addresses.grpc].into_iter().flatten().collect();
+    state.access.listening_on(&all);
     if let Some(ready) = on_ready {
-        ready(address);
+        ready(addresses);
     }
     let listened = state.changes.clone();
     let stop = async move {
@@ -100,7 +115,24 @@ pub async fn serve(
         // Whoever listens for changes is let go, or they would hold up the stop.
         listened.close();
     };
-    listen::answer(listener, (app(state), hands), terms, stop).await;
+    let stop = stop.shared();
+    join_all(ports.into_iter().map(|port| listen::answer(port, &hands, stop.clone()))).await;
+    drop(hands);
+    close(state).await;
+    Ok(())
+}
+
+/// Takes a port.
+async fn bind(listen: &str, terms: &Terms) -> Result<(TcpListener, SocketAddr), ServeError> {
+    let listening = |source| ServeError::Io { what: format!("cannot listen on {listen}"), source };
+    let listener = TcpListener::bind(listen).await.map_err(listening)?;
+    let address = listener.local_addr().map_err(listening)?;
+    tracing::info!(%address, protocol = ?terms.protocol, tls = terms.tls.is_some(), "listening");
+    Ok((listener, address))
+}
+
+/// Writes down what is still in memory.
+async fn close(evidence: AppState) {
     // What was answered is on the disk before the process ends.
     let closed = tokio::task::spawn_blocking(move || {
         evidence.shadows.close();
@@ -110,7 +142,6 @@ pub async fn serve(
     if closed.is_err() {
         tracing::error!("the score log could not be closed");
     }
-    Ok(())
 }
 
 /// Completes on SIGTERM or ctrl-c.

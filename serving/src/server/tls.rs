@@ -9,13 +9,14 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use scorehouse_features::definition::Tls;
 use tokio_rustls::TlsAcceptor;
 
+use super::listen::Protocol;
 use crate::error::ServeError;
 
-/// Reads certificate and key. TLS 1.2 and 1.3, HTTP/1.1.
+/// Reads certificate and key. TLS 1.2 and 1.3; clients are told by ALPN what is spoken.
 ///
 /// # Errors
 /// [`ServeError::Unavailable`] when a file cannot be read, or the two do not belong together.
-pub fn acceptor(files: &Tls) -> Result<TlsAcceptor, ServeError> {
+pub fn acceptor(files: &Tls, protocol: Protocol) -> Result<TlsAcceptor, ServeError> {
     let chain = CertificateDer::pem_file_iter(&files.cert)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| unfit(&files.cert, &error))?;
@@ -28,7 +29,10 @@ pub fn acceptor(files: &Tls) -> Result<TlsAcceptor, ServeError> {
         .with_no_client_auth()
         .with_single_cert(chain, key)
         .map_err(|error| unfit(&files.cert, &error))?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![match protocol {
+        Protocol::Http1 => b"http/1.1".to_vec(),
+        Protocol::Http2 => b"h2".to_vec(),
+    }];
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 

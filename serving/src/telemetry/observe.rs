@@ -13,7 +13,7 @@ use prometheus::IntGauge;
 
 use crate::error::ServeError;
 use crate::inference::refusal::shaped;
-use crate::problem::FailureTold;
+use crate::problem::{AnsweredAs, FailureTold};
 use crate::server::give_way;
 use crate::state::AppState;
 
@@ -48,7 +48,8 @@ pub async fn observe(State(state): State<AppState>, mut request: Request, next: 
     };
     drop(under_way);
     give_way();
-    let (status, took) = (answer.status().as_u16(), began.elapsed());
+    let took = began.elapsed();
+    let status = answer.extensions().get::<AnsweredAs>().map_or(answer.status().as_u16(), |told| told.0);
     state.metrics.request(route, known_method(method.as_str()), status, took);
     let shown = id.to_str().unwrap_or_default();
     if let Some(FailureTold(error)) = answer.extensions_mut().remove::<FailureTold>() {
@@ -86,7 +87,15 @@ impl Drop for UnderWay<'_> {
 fn has_room(state: &AppState, route: &str) -> bool {
     let most = i64::try_from(state.project.settings.requests).unwrap_or(i64::MAX);
     state.metrics.in_flight().get() <= most
-        || matches!(route, "/healthz" | "/readyz" | "/v2/health/live" | "/v2/health/ready")
+        || matches!(
+            route,
+            "/healthz"
+                | "/readyz"
+                | "/v2/health/live"
+                | "/v2/health/ready"
+                | "/inference.GRPCInferenceService/ServerLive"
+                | "/inference.GRPCInferenceService/ServerReady"
+        )
 }
 
 /// The method as a label: an invented one must not make a new time series.

@@ -50,7 +50,7 @@ async fn a_key_lets_its_holder_in_and_a_wrong_one_does_not() {
 async fn a_key_revoked_by_another_process_is_refused_and_the_server_stays_closed() {
     let fixture = Fixture::closed("");
     let key = fixture.key("crm", Role::Rep);
-    fixture.state.access.listening_on(address("127.0.0.1:8080"));
+    fixture.state.access.listening_on(&[address("127.0.0.1:8080")]);
     assert_eq!(status(&fixture, &key).await, 200);
     let act = Act { who: "test", when: fixture.state.clock.now(), why: "leaked" };
     assert_eq!(fixture.keys().revoke("crm", &act).unwrap().len(), 1);
@@ -87,15 +87,16 @@ async fn the_last_use_of_a_key_is_written_down() {
 fn a_project_that_was_never_closed_is_open_to_this_machine_alone() {
     let folder = tempfile::tempdir().unwrap();
     let project = project(folder.path());
-    let opened = |at: &str| {
+    let opened = |at: &[&str]| {
         let keys = scorehouse::stores::open_keys(&project).unwrap();
         let access = Access::new(&project, keys, false).unwrap();
         assert!(!access.is_open(), "closed until it is known where the server listens");
-        access.listening_on(address(at));
+        access.listening_on(&at.iter().map(|at| address(at)).collect::<Vec<_>>());
         access.is_open()
     };
-    assert!(opened("127.0.0.1:8080") && opened("[::1]:8080"));
-    assert!(!opened("0.0.0.0:8080") && !opened("10.0.0.7:8080"));
+    assert!(opened(&["127.0.0.1:8080"]) && opened(&["[::1]:8080", "127.0.0.1:8081"]));
+    assert!(!opened(&["0.0.0.0:8080"]) && !opened(&["10.0.0.7:8080"]));
+    assert!(!opened(&["127.0.0.1:8080", "0.0.0.0:8081"]), "one port opened to others opens it to others");
 }
 
 #[test]
@@ -108,7 +109,7 @@ fn a_server_opened_to_its_own_machine_stays_open_beside_keys_and_closed_to_other
     let opened = |here: bool, at: &str| {
         let keys = scorehouse::stores::open_keys(&project).unwrap();
         let access = Access::new(&project, keys, false).unwrap().open_here(here);
-        access.listening_on(address(at));
+        access.listening_on(&[address(at)]);
         let named = |host: &str| HeaderMap::from_iter([(HOST, HeaderValue::from_str(host).unwrap())]);
         let mut stale = named("localhost:8080");
         let unknown = "Bearer sh_abcdefgh_abcdefghijkmnpqrstuvwxyz23456789";
@@ -125,7 +126,7 @@ fn a_server_opened_to_its_own_machine_stays_open_beside_keys_and_closed_to_other
 #[tokio::test]
 async fn the_first_key_closes_a_server_that_was_open_to_this_machine() {
     let fixture = Fixture::closed("");
-    fixture.state.access.listening_on(address("127.0.0.1:8080"));
+    fixture.state.access.listening_on(&[address("127.0.0.1:8080")]);
     assert_eq!(status(&fixture, "").await, 200);
     let key = fixture.key("crm", Role::Rep);
     assert_eq!((status(&fixture, "").await, status(&fixture, &key).await), (401, 200));
@@ -134,7 +135,7 @@ async fn the_first_key_closes_a_server_that_was_open_to_this_machine() {
 #[tokio::test]
 async fn what_a_proxy_passes_on_and_a_page_of_another_name_is_not_this_machine() {
     let fixture = Fixture::closed("");
-    fixture.state.access.listening_on(address("127.0.0.1:8080"));
+    fixture.state.access.listening_on(&[address("127.0.0.1:8080")]);
     for (name, value, expected) in [
         ("host", "localhost:8080", 200),
         ("host", "evil.example.com", 401),
@@ -264,7 +265,7 @@ async fn a_token_of_the_issuer_brings_name_role_and_attributes() {
     let issuer = Issuer::new("first");
     issuer.publish(&folder.path().join("jwks.json"));
     let fixture = Fixture::closed(&with_issuer(folder.path()));
-    fixture.state.access.listening_on(address("127.0.0.1:8080"));
+    fixture.state.access.listening_on(&[address("127.0.0.1:8080")]);
     assert_eq!(status(&fixture, "").await, 401, "an issuer closes the server, key or no key");
     let token = issuer.token(&claims(|_| {}));
     for _ in 0..2 {

@@ -7,37 +7,42 @@ use axum::http::{Method, Request, header};
 use axum::routing::get;
 use rustls::pki_types::ServerName;
 use rustls::pki_types::pem::PemObject;
-use scorehouse::ServeOptions;
+use scorehouse::config::Addresses;
 use scorehouse::server::{open, serve};
+use scorehouse::{ServeError, ServeOptions};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use tower::ServiceExt;
 
 use crate::fixture::{Fixture, project_with};
 
 /// A server of its own, stopped when dropped.
-struct Running {
-    address: SocketAddr,
-    folder: tempfile::TempDir,
-    _stop: oneshot::Sender<()>,
+pub struct Running {
+    pub address: SocketAddr,
+    pub grpc: Option<SocketAddr>,
+    pub folder: tempfile::TempDir,
+    pub stop: oneshot::Sender<()>,
+    pub served: JoinHandle<Result<(), ServeError>>,
 }
 
-async fn running(folder: tempfile::TempDir, more: &str) -> Running {
-    let (told, address) = oneshot::channel();
+pub async fn running(folder: tempfile::TempDir, more: &str) -> Running {
+    let (told, addresses) = oneshot::channel();
     let mut options = ServeOptions::new(project_with(folder.path(), more));
     options.listen = "127.0.0.1:0".into();
     options.on_ready = Some(Box::new(move |at| told.send(at).unwrap()));
     let server = tokio::task::spawn_blocking(move || open(options).unwrap()).await.unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
-    tokio::spawn(serve(server, async move {
+    let served = tokio::spawn(serve(server, async move {
         let _ = stopped.await;
     }));
-    Running { address: address.await.unwrap(), folder, _stop: stop }
+    let Addresses { http: address, grpc } = addresses.await.unwrap();
+    Running { address, grpc, folder, stop, served }
 }
 
 /// Asks for one thing and reads the answer to the end of the connection.
-async fn asked<S: AsyncRead + AsyncWrite + Unpin>(mut connection: S) -> String {
+pub async fn asked<S: AsyncRead + AsyncWrite + Unpin>(mut connection: S) -> String {
     let request = "GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
     connection.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
@@ -77,24 +82,38 @@ async fn a_connection_over_the_limit_waits_for_one_to_end() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn with_a_certificate_the_server_speaks_tls_and_nothing_else() {
+/// What makes the server speak TLS.
+pub const TLS: &str = "[server]\ntls = { cert = \"cert.pem\", key = \"key.pem\" }\n";
+
+/// A folder with a certificate for `localhost` that nobody vouches for.
+pub fn certified() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     std::fs::write(folder.path().join("cert.pem"), made.cert.pem()).unwrap();
     std::fs::write(folder.path().join("key.pem"), made.signing_key.serialize_pem()).unwrap();
-    let server = running(folder, "[server]\ntls = { cert = \"cert.pem\", key = \"key.pem\" }\n").await;
+    folder
+}
+
+/// A client that trusts the server's certificate and offers `protocols`.
+pub fn connector(server: &Running, protocols: &[&str]) -> tokio_rustls::TlsConnector {
     let mut roots = rustls::RootCertStore::empty();
     let cert =
         rustls::pki_types::CertificateDer::from_pem_file(server.folder.path().join("cert.pem")).unwrap();
     roots.add(cert).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
+    let mut config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+    tokio_rustls::TlsConnector::from(Arc::new(config))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_a_certificate_the_server_speaks_tls_and_nothing_else() {
+    let server = running(certified(), TLS).await;
+    let connector = connector(&server, &[]);
     let stream = TcpStream::connect(server.address).await.unwrap();
     let name = ServerName::try_from("localhost").unwrap();
     let answer = asked(connector.connect(name, stream).await.unwrap()).await;

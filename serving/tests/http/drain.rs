@@ -30,7 +30,7 @@ async fn a_stop_lets_the_request_under_way_finish_and_takes_no_new_ones() {
     let (told, address) = oneshot::channel();
     let mut options = ServeOptions::new(project(folder.path()));
     options.listen = "127.0.0.1:0".into();
-    options.on_ready = Some(Box::new(move |at| told.send(at).unwrap()));
+    options.on_ready = Some(Box::new(move |at| told.send(at.http).unwrap()));
     let server = tokio::task::spawn_blocking(move || open(options).unwrap()).await.unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(serve(server, async move {

@@ -9,6 +9,8 @@
 //! - `evidence`: the score log, its limits, and its replay
 //! - `history`: training sets: moments, order, formats
 //! - `inference`: the standard protocol: tensors of every datatype, entity keys, bytes, its refusals
+//! - `grpc`: the same over gRPC, with its matrix of roles and methods (`grpc_wire`: messages as a client has them);
+//!   `grpc_connections`: HTTP/2, idle and silent clients, the stop, TLS
 //! - `challenger`: shadows that are kept and not heard, splits that are sticky
 //! - `policy`: what is decided about a score, and by which rule
 //! - `changes`: scores that pushes move across an edge: marks, webhooks, listeners
@@ -31,6 +33,9 @@ mod evidence;
 mod facts;
 mod fixture;
 mod forecast;
+mod grpc;
+mod grpc_connections;
+mod grpc_wire;
 mod history;
 mod inference;
 mod matrix;

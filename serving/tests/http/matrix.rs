@@ -50,7 +50,7 @@ const MATRIX: &[(&str, &str)] = &[
     ("PUT /v1/models/{model}/aliases/{alias}", "scientist operator"),
 ];
 
-fn words(who: Who) -> String {
+pub fn words(who: Who) -> String {
     match who {
         Who::Anyone => "anyone".to_owned(),
         Who::Only(roles) | Who::OpenedOr(roles) => {

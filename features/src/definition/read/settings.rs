@@ -33,8 +33,8 @@ pub(in crate::definition) fn head(file: Section<'_>, root: &Path) -> Head {
     head
 }
 
-const SERVER: [&str; 7] =
-    ["listen", "body_limit", "tls", "origins", "connections", "header_timeout", "request_timeout"];
+const SERVER: [&str; 8] =
+    ["listen", "grpc", "body_limit", "tls", "origins", "connections", "header_timeout", "request_timeout"];
 
 pub(in crate::definition) fn settings(file: Section<'_>, root: &Path) -> Settings {
     let mut settings = Settings::default();
@@ -52,6 +52,7 @@ fn server(server: &Section<'_>, root: &Path, settings: &mut Settings) {
     if let Some(address) = server.get("listen").and_then(|e| listen(&e)) {
         settings.listen = address;
     }
+    settings.grpc = server.get("grpc").and_then(|e| listen(&e));
     if let Some(limit) = server.get("body_limit").and_then(|e| size(&e)) {
         settings.body_limit = limit;
     }

@@ -320,6 +320,7 @@ const CLOSED: &str = r#"
 [project]
 name = "closed"
 [server]
+grpc = "127.0.0.1:8081"
 tls = { cert = "tls/cert.pem", key = "tls/key.pem" }
 origins = ["https://shop.example.com", "http://localhost:5173"]
 connections = 10
@@ -401,6 +402,7 @@ fn the_server_is_held_to_what_the_project_says() {
     let settings = parse(CLOSED).settings;
     assert_eq!(settings.tls.unwrap().cert.to_str(), Some("/project/tls/cert.pem"));
     assert_eq!(settings.origins.len(), 2);
+    assert_eq!(settings.grpc.as_deref(), Some("127.0.0.1:8081"));
     assert_eq!((settings.connections, settings.requests), (10, 20));
     assert_eq!((settings.header_timeout, settings.request_timeout), (Span(5_000_000), Span(60_000_000)));
 }

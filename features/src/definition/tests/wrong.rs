@@ -367,6 +367,7 @@ fn mistakes_about_the_server_are_told_with_what_was_expected() {
     for (line, told) in [
         ("origins = [\"shop.example.com\"]", "expected scheme and host alone"),
         ("origins = [\"https://shop.example.com/\"]", "expected scheme and host alone"),
+        ("grpc = \"8081\"", "expected host:port"),
         ("tls = { cert = \"a\" }", "`key` is missing"),
         ("connections = 0", "expected a whole number, 1 or more"),
         ("header_timeout = 5", "expected text in quotes"),
