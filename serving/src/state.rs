@@ -23,6 +23,7 @@ use crate::service::entities::EntityPlan;
 use crate::service::history::TrainingSets;
 use crate::service::outcomes::OutcomeLog;
 use crate::telemetry::Metrics;
+use crate::telemetry::trace::Traces;
 
 /// The parts of a running server, behind one pointer.
 #[derive(Clone)]
@@ -56,6 +57,8 @@ pub struct Parts {
     pub shadows: Shadows,
     /// Scores that pushed facts move across declared edges.
     pub changes: Arc<Changes>,
+    /// What makes spans of requests; none where no collector is named.
+    pub traces: Option<Traces>,
     /// Longest time a request may take.
     pub timeout: Duration,
     pub(crate) entities: IndexMap<EntityName, EntityPlan>,
@@ -111,11 +114,14 @@ impl AppState {
             true => Shadows::start(online.clone(), score_log.clone(), metrics.clone())?,
             false => Shadows::none(metrics.clone()),
         };
+        let telemetry = (project.name.as_str(), &project.settings.telemetry);
+        let traces = Traces::start(telemetry, clock.clone(), metrics.clone())?;
         let parts = Parts {
             score_log,
             challenges,
             shadows,
             changes: Arc::new(Changes::open(&project)?),
+            traces,
             clock,
             online,
             registry,

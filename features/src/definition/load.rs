@@ -11,7 +11,8 @@ use crate::definition::infer::infer;
 use crate::definition::raw::{Finding, Findings, Section};
 use crate::definition::read::source::{Sources, declared};
 use crate::definition::read::{
-    access, derived, entity, feature_set, model, request, score_log, settings, source, view, webhook,
+    access, derived, entity, feature_set, model, request, score_log, settings, source, telemetry, view,
+    webhook,
 };
 use crate::definition::{Diagnostic, Project};
 
@@ -82,7 +83,8 @@ impl Project {
 fn check(file: Section<'_>, root: &Path) -> Project {
     check_sections(&file);
     let head = settings::head(file, root);
-    let settings = settings::settings(file, root);
+    let mut settings = settings::settings(file, root);
+    settings.telemetry = telemetry::telemetry(file);
     let entities = entity::entities(file);
     let checked = source::sources(file, &|source| infer(source, root, &entities));
     let sources = Sources::new(file, &checked);
@@ -120,11 +122,12 @@ fn check(file: Section<'_>, root: &Path) -> Project {
     }
 }
 
-const SECTIONS: [&str; 11] = [
+const SECTIONS: [&str; 12] = [
     "project",
     "server",
     "limits",
     "access",
+    "telemetry",
     "score_log",
     "entity",
     "source",

@@ -9,6 +9,7 @@ use crate::definition::access::Access;
 use crate::definition::model::ModelSpec;
 use crate::definition::score_log::ScoreLogSettings;
 use crate::definition::source::Source;
+use crate::definition::telemetry::Telemetry;
 use crate::definition::view::View;
 use crate::definition::webhook::WebhookSpec;
 use crate::ids::{
@@ -87,6 +88,18 @@ pub struct FeatureSet {
     /// expressions), as 64 hex digits. Two projects with the same hash compute the same values from the
     /// same accepted rows.
     pub hash: String,
+    /// The views that the features are read from.
+    #[serde(default)]
+    pub views: Vec<ViewVersion>,
+}
+
+/// A view as a feature set reads it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ViewVersion {
+    /// The view.
+    pub view: ViewName,
+    /// The hash of what the set reads from it: BLAKE3 as for [`FeatureSet::hash`], the first 12 hex digits.
+    pub hash: String,
 }
 
 /// One feature of a feature set.
@@ -101,7 +114,7 @@ pub struct FeatureField {
 }
 
 /// Limits and addresses, each with a default.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// Bytes that a point-in-time join may hold before it spills.
     pub memory_limit: usize,
@@ -125,6 +138,8 @@ pub struct Settings {
     pub header_timeout: Span,
     /// Longest time from a request's head to its answer.
     pub request_timeout: Span,
+    /// What the server tells of its own work.
+    pub telemetry: Telemetry,
 }
 
 /// Files for TLS, both PEM.
@@ -150,6 +165,7 @@ impl Default for Settings {
             requests: 1024,
             header_timeout: Span(30_000_000),
             request_timeout: Span(30_000_000),
+            telemetry: Telemetry::default(),
         }
     }
 }

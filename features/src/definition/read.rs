@@ -16,6 +16,7 @@ pub(super) mod score_log;
 pub(super) mod serving;
 pub(super) mod settings;
 pub(super) mod source;
+pub(super) mod telemetry;
 pub(super) mod upsell;
 pub(super) mod view;
 pub(super) mod webhook;

@@ -14,7 +14,8 @@ impl FromRequestParts<AppState> for Asker {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ServeError> {
         let caller = Caller::from_request_parts(parts, state).await?;
-        let request = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
-        Ok(Self { caller, request })
+        let told = parts.extensions.get::<RequestId>().cloned();
+        let (request, answering) = told.map_or((None, None), |told| (Some(told.0), told.1));
+        Ok(Self { caller, request, answering })
     }
 }

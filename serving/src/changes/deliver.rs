@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use rustc_hash::FxHashMap;
 use scorehouse_features::definition::WebhookSpec;
 use scorehouse_features::time::Clock;
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use super::store::{Delivery, DeliveryState};
 use super::{Changes, signature};
 use crate::error::ServeError;
+use crate::outbound::agent;
 use crate::server::duration;
 use crate::state::AppState;
 use crate::telemetry::Metrics;
@@ -59,9 +59,14 @@ pub fn deliver(state: &AppState, secrets: Secrets<'_>) -> Result<(), ServeError>
             what: "a webhook",
             reason: format!("{}: the environment variable {} is not set", hook.name, hook.secret),
         };
+        let unfit = |reason: String| ServeError::Unavailable {
+            what: "a webhook",
+            reason: format!("{}: {reason}", hook.name),
+        };
         let secret = secrets(&hook.secret).filter(|secret| !secret.is_empty()).ok_or_else(missing)?;
         let courier = Courier {
-            agent: agent(hook)?,
+            // What is signed for one address is not for another: no redirect is followed.
+            agent: agent(&hook.url, hook.ca.as_deref(), duration(hook.timeout)).map_err(unfit)?,
             hook: hook.clone(),
             secret: Secret(secret),
             clock: state.clock.clone(),
@@ -75,49 +80,6 @@ pub fn deliver(state: &AppState, secrets: Secrets<'_>) -> Result<(), ServeError>
             .map_err(|source| ServeError::Io { what: "a webhook's thread did not start".into(), source })?;
     }
     Ok(())
-}
-
-/// A client that follows no redirect: what is signed for one address is not for another.
-fn agent(hook: &WebhookSpec) -> Result<ureq::Agent, ServeError> {
-    let failed = |reason: String| ServeError::Unavailable {
-        what: "a webhook",
-        reason: format!("{}: {reason}", hook.name),
-    };
-    let mut config = ureq::Agent::config_builder()
-        .timeout_global(Some(duration(hook.timeout)))
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .http_status_as_error(false)
-        .user_agent(concat!("scorehouse/", env!("CARGO_PKG_VERSION")));
-    if hook.url.starts_with("https:") {
-        let roots = match &hook.ca {
-            Some(path) => {
-                let pem =
-                    std::fs::read(path).map_err(|error| failed(format!("{}: {error}", path.display())))?;
-                let items = ureq::tls::parse_pem(&pem).filter_map(Result::ok);
-                let certificates = items.filter_map(|item| match item {
-                    ureq::tls::PemItem::Certificate(certificate) => Some(certificate),
-                    _ => None,
-                });
-                certificates.collect::<Vec<_>>()
-            }
-            None => {
-                let found = rustls_native_certs::load_native_certs();
-                found.certs.iter().map(|der| Certificate::from_der(der).to_owned()).collect()
-            }
-        };
-        if roots.is_empty() {
-            return Err(failed(
-                "no certificate authority is known to this machine; name one with `ca`".into(),
-            ));
-        }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = TlsConfig::builder()
-            .root_certs(RootCerts::new_with_certs(&roots))
-            .unversioned_rustls_crypto_provider(provider);
-        config = config.tls_config(tls.build());
-    }
-    Ok(config.build().into())
 }
 
 impl Courier {

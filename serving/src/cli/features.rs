@@ -141,7 +141,13 @@ fn everything_about(session: &Session, entity: &str) -> Outcome<FeatureSet> {
         })
     });
     let name = FeatureSetName::new("everything").map_err(Failure::caller)?;
-    Ok(FeatureSet { name, entity: declared.name.clone(), features: features.collect(), hash: String::new() })
+    Ok(FeatureSet {
+        name,
+        entity: declared.name.clone(),
+        features: features.collect(),
+        hash: String::new(),
+        views: Vec::new(),
+    })
 }
 
 fn show_entity(session: &Session, args: &ShowArgs) -> Outcome<()> {

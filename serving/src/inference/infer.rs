@@ -24,6 +24,7 @@ pub fn infer(
     (asker, request): (Asker, &InferRequest<'_>),
 ) -> Result<InferAnswer, ServeError> {
     let selected = select(&state.live, model, version)?;
+    asker.note(&selected);
     let made = if selected.model.shelf().is_ok() {
         shelf::recommend(state, &selected, asker, request)?
     } else {

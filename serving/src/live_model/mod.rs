@@ -33,6 +33,8 @@ pub struct LiveModel {
     version: ModelVersion,
     scoring: ScoringModel,
     stored: Option<Stored>,
+    /// The views that it reads, each with the hash of what it reads of it: `purchases@1a2b3c4d5e6f`.
+    views: Vec<String>,
     inputs: FxHashMap<String, (usize, ValueType)>,
     policy: Option<Policy>,
     shelf: Option<Shelf>,
@@ -79,6 +81,7 @@ impl LiveModel {
         Ok(Self {
             inputs: inputs.map(|(i, input)| (input.name.clone(), (i, input.value_type))).collect(),
             margin: Margin::of(project, name, scoring.signature()),
+            views: views(project, &scoring),
             name: name.clone(),
             version,
             stored,
@@ -106,6 +109,13 @@ impl LiveModel {
     #[must_use]
     pub const fn scoring(&self) -> &ScoringModel {
         &self.scoring
+    }
+
+    /// The views that it reads, each with the hash of what it reads of it, such as `purchases@1a2b3c4d5e6f`; none for a
+    /// model over a plain table.
+    #[must_use]
+    pub fn views(&self) -> &[String] {
+        &self.views
     }
 
     /// What is at stake with a customer who may leave; none where the project declares no margin.
@@ -314,6 +324,13 @@ fn own_features<'a>(
             name: feature.name.clone(),
         })
     })
+}
+
+/// The views that a model reads, each with the hash of what it reads of it.
+fn views(project: &Project, scoring: &ScoringModel) -> Vec<String> {
+    let set = scoring.signature().feature_set.as_ref().and_then(|set| project.feature_sets.get(&set.name));
+    let views = set.map(|set| set.views.as_slice()).unwrap_or_default();
+    views.iter().map(|version| format!("{}@{}", version.view, version.hash)).collect()
 }
 
 /// The policy of a model, and the features that only it reads.

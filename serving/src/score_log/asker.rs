@@ -3,6 +3,8 @@
 use axum::http::HeaderValue;
 
 use crate::access::{Caller, Via};
+use crate::live_model::Selected;
+use crate::telemetry::trace::Answering;
 
 /// Who asked.
 #[derive(Debug, Clone)]
@@ -11,9 +13,18 @@ pub struct Asker {
     pub caller: Caller,
     /// The request's id.
     pub request: Option<HeaderValue>,
+    /// Where the model that answers is left for the request's span; none without one.
+    pub answering: Option<Answering>,
 }
 
 impl Asker {
+    /// Leaves the model that answers for the request's span.
+    pub fn note(&self, selected: &Selected) {
+        if let Some(answering) = &self.answering {
+            answering.note(&selected.model);
+        }
+    }
+
     /// The caller's name; none where nobody had to say who they are.
     #[must_use]
     pub fn name(&self) -> Option<&str> {

@@ -21,10 +21,14 @@ use crate::config::{Addresses, OnReady, ServeOptions};
 use crate::error::ServeError;
 use crate::routes::{app, grpc_app};
 use crate::state::{AppState, StateParts};
+use crate::telemetry::trace;
 use crate::{changes, live_model, stores, telemetry, upkeep};
 use hands::Hands;
 pub use hands::give_way;
 use listen::{Port, Protocol, Terms};
+
+/// Longest time that the stop waits for a collector of traces.
+const FAREWELL: Duration = Duration::from_secs(3);
 
 /// Serves until SIGTERM or ctrl-c, then lets the requests under way finish.
 ///
@@ -61,6 +65,10 @@ pub fn open(options: ServeOptions) -> Result<Server, ServeError> {
     telemetry::init(log);
     let terms = terms(&project.settings, Protocol::Http1, drain)?;
     let grpc_terms = self::terms(&project.settings, Protocol::Http2, drain)?;
+    let mut project = project;
+    if let (None, Ok(otlp)) = (&project.settings.telemetry.otlp, std::env::var(trace::ENDPOINT)) {
+        project.settings.telemetry.otlp = Some(otlp).filter(|otlp| !otlp.is_empty());
+    }
     let access = Access::new(&project, stores::open_keys(&project)?, open)?.open_here(open_here);
     let history = Arc::new(stores::open_history(&project)?);
     let online = Arc::new(stores::open_online(&project, &history, clock.clone())?);
@@ -137,6 +145,9 @@ async fn close(evidence: AppState) {
     let closed = tokio::task::spawn_blocking(move || {
         evidence.shadows.close();
         evidence.score_log.close();
+        if let Some(traces) = &evidence.traces {
+            traces.close(FAREWELL);
+        }
     })
     .await;
     if closed.is_err() {

@@ -35,6 +35,7 @@ pub struct Metrics {
     shadow: IntCounterVec,
     changes: IntCounterVec,
     webhooks: IntCounterVec,
+    spans: IntCounterVec,
 }
 
 fn bug(error: &prometheus::Error) -> ServeError {
@@ -145,6 +146,11 @@ impl Metrics {
                 "Attempts to deliver a change, by webhook and result (delivered; failed, to be tried again; dead)",
                 &["webhook", "result"],
             )?,
+            spans: to.counters(
+                "scorehouse_spans_total",
+                "Spans of requests by what became of them (sent; dropped for want of room; lost to a collector that fails)",
+                &["result"],
+            )?,
             registry: to.0,
         })
     }
@@ -237,6 +243,11 @@ impl Metrics {
     /// A change was sent to a webhook; `result` is `delivered`, `failed` or `dead`.
     pub fn webhook_attempt(&self, webhook: &str, result: &str) {
         self.webhooks.with_label_values(&[webhook, result]).inc();
+    }
+
+    /// Spans of requests; `result` is `sent`, `dropped` or `lost`.
+    pub fn spans(&self, result: &str, count: usize) {
+        self.spans.with_label_values(&[result]).inc_by(count as u64);
     }
 
     /// The text that Prometheus reads.

@@ -3,6 +3,7 @@
 mod log;
 mod metrics;
 mod observe;
+pub mod trace;
 
 pub use log::{LogFormat, init};
 pub use metrics::Metrics;

@@ -11,6 +11,7 @@ use axum::response::Response;
 use futures::FutureExt;
 use prometheus::IntGauge;
 
+use super::trace::{Answering, Ended};
 use crate::error::ServeError;
 use crate::inference::refusal::shaped;
 use crate::problem::{AnsweredAs, FailureTold};
@@ -20,9 +21,9 @@ use crate::state::AppState;
 /// The header that carries a request's id in both directions.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// A request's id, for whoever handles it.
+/// A request's id and, where a span is made of it, where its model is left, for whoever handles it.
 #[derive(Debug, Clone)]
-pub struct RequestId(pub HeaderValue);
+pub struct RequestId(pub HeaderValue, pub Option<Answering>);
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
@@ -37,7 +38,8 @@ fn request_id(request: &Request) -> HeaderValue {
 pub async fn observe(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     let began = Instant::now();
     let id = request_id(&request);
-    request.extensions_mut().insert(RequestId(id.clone()));
+    let span = state.traces.as_ref().and_then(|traces| traces.begin(&request));
+    request.extensions_mut().insert(RequestId(id.clone(), span.as_ref().map(|span| span.model.clone())));
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
@@ -59,6 +61,9 @@ pub async fn observe(State(state): State<AppState>, mut request: Request, next: 
             }
             _ => tracing::warn!(id = shown, %method, route, status, %error, "a request failed"),
         }
+    }
+    if let (Some(traces), Some(span)) = (&state.traces, span) {
+        traces.end(span, &Ended { route, method: known_method(method.as_str()), status, id: shown, took });
     }
     tracing::debug!(id = shown, %method, route, status, micros = took.as_micros() as u64, "answered");
     answer.headers_mut().insert(REQUEST_ID, id);

@@ -19,6 +19,7 @@
 //! - `access`: keys, tokens, who is open, the trail; `matrix`: every role at every route; `sight`: who sees what
 //! - `connections`: slow and many connections, TLS, other origins, too many requests
 //! - `drain`: a stop loses no request
+//! - `traces`: spans of requests as a collector gets them
 //! - `operation`: health, metrics, OpenAPI, the page
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
@@ -47,4 +48,5 @@ mod recommend;
 mod refusals;
 mod score;
 mod sight;
+mod traces;
 mod what_if;

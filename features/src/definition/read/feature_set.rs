@@ -9,8 +9,8 @@ use crate::definition::read::request::fields;
 use crate::definition::read::source::Sources;
 use crate::definition::read::view::entity;
 use crate::definition::scope::{Request, meaning, names};
-use crate::definition::{FeatureField, FeatureSet};
-use crate::ids::{EntityName, FeatureName, FeatureSetName};
+use crate::definition::{FeatureField, FeatureSet, ViewVersion};
+use crate::ids::{EntityName, FeatureName, FeatureSetName, ViewName};
 
 const KEYS: [&str; 4] = ["entity", "features", "request", "description"];
 const FORM: &str = "a list such as [\"deal.*\", \"account.orders.*_90d\", \"!deal.note\"]";
@@ -54,7 +54,28 @@ fn feature_set(entry: &Entry<'_>, sources: &Sources<'_>, catalogue: &Catalogue) 
     }
     let features = chosen.iter().filter_map(|name| field(name, catalogue, &of, &request)).collect();
     let hash = fingerprint(&chosen, &of, catalogue, sources.checked);
-    Some(FeatureSet { name: name?, entity: of, features, hash })
+    let views = views(&chosen, &of, catalogue, sources);
+    Some(FeatureSet { name: name?, entity: of, features, hash, views })
+}
+
+/// Characters of a view's hash: enough to tell versions of one view apart.
+const SHORT: usize = 12;
+
+fn views(
+    chosen: &IndexSet<FeatureName>,
+    of: &EntityName,
+    catalogue: &Catalogue,
+    sources: &Sources<'_>,
+) -> Vec<ViewVersion> {
+    let stored = || chosen.iter().filter(|name| !name.is_request());
+    let views: IndexSet<&ViewName> = stored().map(|name| &name.view).collect();
+    let version = |view: &ViewName| {
+        let own: IndexSet<FeatureName> = stored().filter(|name| name.view == *view).cloned().collect();
+        let mut hash = fingerprint(&own, of, catalogue, sources.checked);
+        hash.truncate(SHORT);
+        ViewVersion { view: view.clone(), hash }
+    };
+    views.into_iter().map(version).collect()
 }
 
 /// Adds what a pattern names, or takes away what `!pattern` names; none when a broken view stands in the

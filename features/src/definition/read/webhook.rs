@@ -49,7 +49,9 @@ fn webhook(entry: &Entry<'_>, root: &Path, models: &[String]) -> Option<WebhookS
     let section = entry.section("a table: [webhook.X]")?;
     section.only(&format!("webhook.{}", entry.key()), &KEYS);
     let name = entry.name();
-    let url = section.need("url", "where deliveries are sent").and_then(|entry| url(&entry));
+    let url = section
+        .need("url", "where deliveries are sent")
+        .and_then(|entry| url(&entry, "https://crm.example.com/hooks/scores"));
     let secret =
         section.need("secret", "the environment variable that holds the secret").and_then(|e| variable(&e));
     let attempts =
@@ -70,12 +72,13 @@ fn webhook(entry: &Entry<'_>, root: &Path, models: &[String]) -> Option<WebhookS
     })
 }
 
-fn url(entry: &Entry<'_>) -> Option<String> {
+/// An address for requests of the server's own.
+pub(super) fn url(entry: &Entry<'_>, example: &str) -> Option<String> {
     let text = entry.words()?;
     let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let host = host.and_then(|rest| rest.split(['/', '?', '#']).next()).filter(|host| !host.is_empty());
     if host.is_none_or(|host| host.contains('@')) || text.chars().any(char::is_whitespace) {
-        entry.refuse("an address such as \"https://crm.example.com/hooks/scores\", without user or password");
+        entry.refuse(&format!("an address such as \"{example}\", without user or password"));
         return None;
     }
     Some(text.to_owned())

@@ -328,6 +328,9 @@ header_timeout = "5s"
 request_timeout = "1m"
 [limits]
 requests = 20
+[telemetry]
+otlp = "http://collector:4318"
+sampling = 0.25
 [entity.deal]
 key = "deal_id"
 [entity.product]
@@ -404,6 +407,8 @@ fn the_server_is_held_to_what_the_project_says() {
     assert_eq!(settings.origins.len(), 2);
     assert_eq!(settings.grpc.as_deref(), Some("127.0.0.1:8081"));
     assert_eq!((settings.connections, settings.requests), (10, 20));
+    let telemetry = settings.telemetry;
+    assert_eq!((telemetry.otlp.as_deref(), telemetry.sampling), (Some("http://collector:4318"), 0.25));
     assert_eq!((settings.header_timeout, settings.request_timeout), (Span(5_000_000), Span(60_000_000)));
 }
 

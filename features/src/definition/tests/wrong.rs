@@ -371,6 +371,9 @@ fn mistakes_about_the_server_are_told_with_what_was_expected() {
         ("tls = { cert = \"a\" }", "`key` is missing"),
         ("connections = 0", "expected a whole number, 1 or more"),
         ("header_timeout = 5", "expected text in quotes"),
+        ("[telemetry]\notlp = \"collector:4318\"", "expected an address such as \"http://collector:4318\""),
+        ("[telemetry]\nsampling = 1.5", "expected a number from 0 to 1"),
+        ("[telemetry]\nsamplings = 1", "did you mean `sampling`?"),
     ] {
         let found = mistakes(&format!("[project]\nname = \"x\"\n[server]\n{line}\n"));
         assert!(found.contains(told), "{line}: {found}");

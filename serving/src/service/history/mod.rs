@@ -181,7 +181,7 @@ fn spelled_out(project: &Project, entity: &str, features: &[String]) -> Result<F
     let field = |(name, value_type)| FeatureField { name, value_type, words: None };
     let name = FeatureSetName::new("spelled_out").map_err(bad_name)?;
     let features = names.into_iter().zip(types).map(field).collect();
-    Ok(FeatureSet { name, entity: entity.clone(), features, hash: String::new() })
+    Ok(FeatureSet { name, entity: entity.clone(), features, hash: String::new(), views: Vec::new() })
 }
 
 /// Builds a training set.

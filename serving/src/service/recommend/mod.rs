@@ -46,6 +46,7 @@ pub fn recommend(
     request: &RecommendRequest<'_>,
 ) -> Result<Vec<u8>, ServeError> {
     let selected = state.live.select(model, request.alias.as_deref(), request.version)?;
+    asker.note(&selected);
     let (as_of, found) = answered(state, &asker.caller, &selected, request)?;
     let answer = RecommendAnswer::new(&selected, request.customer.as_deref(), as_of, found);
     let bytes = answer.to_json()?;

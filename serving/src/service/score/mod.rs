@@ -60,6 +60,7 @@ pub fn score(
     request: &ScoreRequest<'_>,
 ) -> Result<Vec<u8>, ServeError> {
     let arms = Arms::select(state, model, request)?;
+    asker.note(arms.first());
     let as_of = moment::as_of(state.clock.as_ref(), request.as_of.as_deref())?;
     let scores = answered(state, &asker.caller, &arms, request, as_of)?;
     let answer = ScoreAnswer::new(&arms, as_of, scores);
