@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::expression::Expression;
 use crate::ids::{EntityName, FeatureName, LocalName, ModelName, SourceName};
+use crate::time::Span;
 
 /// What a caller is to the company; it decides which routes answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -86,8 +87,8 @@ pub struct JwtIssuer {
     pub issuer: String,
     /// The `aud` claim must hold this.
     pub audience: String,
-    /// The file of public keys (a JWKS document).
-    pub jwks: PathBuf,
+    /// Where its public keys are (a JWKS document).
+    pub jwks: Jwks,
     /// The claim that names the caller.
     pub name: String,
     /// The claim that holds the role or roles; dots lead into objects.
@@ -96,6 +97,22 @@ pub struct JwtIssuer {
     pub roles: IndexMap<String, Role>,
     /// The claim of each attribute, in the order of [`Access::attributes`].
     pub attributes: Vec<String>,
+}
+
+/// Where an issuer's public keys are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Jwks {
+    /// In a file.
+    File(PathBuf),
+    /// With the issuer.
+    Url {
+        /// The address.
+        url: String,
+        /// A PEM file of the authorities trusted there; none for those of the machine.
+        ca: Option<PathBuf>,
+        /// How often they are fetched when nothing asks for it.
+        refresh: Span,
+    },
 }
 
 /// What callers of one role may reach.

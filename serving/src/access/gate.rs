@@ -18,9 +18,11 @@ use super::caller::{Caller, Identity, Via};
 use super::credential::{Credential, credential, is_local};
 use super::pace::Pace;
 use super::permission::Permission;
+use super::remote::Remote;
 use super::ring::KeyRing;
+use super::signed::PublicKey;
 use super::store::{AccessChange, KeyRecord, KeyStore};
-use super::token::{Bearer, Tokens};
+use super::token::{Bearer, Tokens, UNKNOWN_KEY};
 use crate::error::ServeError;
 
 /// Bearers of tokens whose pace is remembered.
@@ -168,6 +170,26 @@ impl Access {
             (Credential::Token(_), None) => {
                 Err(ServeError::Unauthorized { reason: "this server takes no tokens" })
             }
+        }
+    }
+
+    /// Where the issuer's keys are fetched; none when no issuer is declared, or its keys are in a file.
+    pub(super) fn remote(&self) -> Option<&Arc<Remote>> {
+        self.tokens.as_ref().and_then(Tokens::remote)
+    }
+
+    /// Takes other keys of the issuer into use.
+    pub(super) fn replace_keys(&self, keys: Vec<PublicKey>) {
+        if let Some(tokens) = &self.tokens {
+            tokens.replace(keys);
+        }
+    }
+
+    /// After a refusal: true once the issuer's keys were fetched again, if the refusal was for an unknown one.
+    pub(super) async fn learnt_since(&self, refused: &ServeError) -> bool {
+        match (refused, self.remote()) {
+            (ServeError::Unauthorized { reason: UNKNOWN_KEY }, Some(remote)) => remote.freshened().await,
+            _ => false,
         }
     }
 

@@ -37,7 +37,14 @@ pub async fn guard(State(guard): State<Guard>, mut request: Request, next: Next)
 }
 
 async fn admitted(guard: &Guard, request: &mut Request) -> Result<Caller, ServeError> {
-    let caller = guard.state.access.admit(request.headers(), guard.state.clock.now())?;
+    let (access, clock) = (&guard.state.access, &guard.state.clock);
+    let caller = match access.admit(request.headers(), clock.now()) {
+        Ok(caller) => caller,
+        Err(error) => match access.learnt_since(&error).await {
+            true => access.admit(request.headers(), clock.now())?,
+            false => return Err(error),
+        },
+    };
     allowed(&caller, guard.roles, request).await?;
     Ok(caller)
 }

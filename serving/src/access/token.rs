@@ -1,17 +1,18 @@
 //! Tokens of the company's identity provider: JSON Web Tokens signed with a key of its JWKS document.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
-use scorehouse_features::definition::{JwtIssuer, Role};
+use scorehouse_features::definition::{Jwks, JwtIssuer, Role};
 use scorehouse_features::time::Timestamp;
 use serde_json::{Map, Value};
 
 use super::caller::Caller;
+use super::remote::Remote;
 use super::signed::{PublicKey, SignedToken, public_keys};
 use crate::error::ServeError;
 
@@ -35,25 +36,50 @@ pub struct Bearer {
     pub from: Timestamp,
 }
 
+/// Why a token is refused whose key is not known, or not known yet.
+pub const UNKNOWN_KEY: &str = "the token is signed with a key that the issuer does not have";
+
+/// Where keys come from.
+enum Source {
+    /// A file, and when it was written as it is in use.
+    File(PathBuf, Mutex<Option<SystemTime>>),
+    /// The issuer itself.
+    Remote(Arc<Remote>),
+}
+
 /// The issuer whose tokens are taken.
 pub struct Tokens {
     issuer: JwtIssuer,
     keys: ArcSwap<Vec<PublicKey>>,
-    /// When the file of keys was written that is in use.
-    read: Mutex<Option<SystemTime>>,
+    source: Source,
     kept: Mutex<FxHashMap<[u8; 32], (Caller, Timestamp, Timestamp)>>,
 }
 
 impl Tokens {
-    /// Reads the issuer's keys.
+    /// Reads the issuer's keys, where they are in a file; those of an address are fetched in the background.
     ///
     /// # Errors
     /// [`ServeError::Io`] and [`ServeError::Unavailable`] when the file cannot be read or holds no key for
-    /// RS256 or ES256.
+    /// RS256 or ES256, or the address cannot be used.
     pub fn open(issuer: JwtIssuer) -> Result<Self, ServeError> {
-        let read = modified(&issuer.jwks);
-        let keys = ArcSwap::from_pointee(keys(&issuer.jwks)?);
-        Ok(Self { keys, read: Mutex::new(read), kept: Mutex::default(), issuer })
+        let (source, keys) = match &issuer.jwks {
+            Jwks::File(path) => {
+                let read = Mutex::new(modified(path));
+                (Source::File(path.clone(), read), keys(path)?)
+            }
+            Jwks::Url { url, ca, refresh } => {
+                (Source::Remote(Arc::new(Remote::new(url, ca.as_deref(), *refresh)?)), Vec::new())
+            }
+        };
+        Ok(Self { keys: ArcSwap::from_pointee(keys), source, kept: Mutex::default(), issuer })
+    }
+
+    /// Where keys are fetched; none when they are in a file.
+    pub fn remote(&self) -> Option<&Arc<Remote>> {
+        match &self.source {
+            Source::File(..) => None,
+            Source::Remote(remote) => Some(remote),
+        }
     }
 
     /// Reads the keys again if their file has changed; keys that cannot be read leave those before in use.
@@ -61,18 +87,27 @@ impl Tokens {
     /// # Errors
     /// As [`Tokens::open`].
     pub fn refresh(&self) -> Result<(), ServeError> {
-        let written = modified(&self.issuer.jwks);
-        let mut read = self.read.lock();
+        let Source::File(path, read) = &self.source else { return Ok(()) };
+        let written = modified(path);
+        let mut read = read.lock();
         if *read == written {
             return Ok(());
         }
-        let fresh = keys(&self.issuer.jwks)?;
+        let fresh = keys(path)?;
         *read = written;
+        self.replace(fresh);
+        Ok(())
+    }
+
+    /// Takes other keys into use.
+    pub fn replace(&self, fresh: Vec<PublicKey>) {
+        if **self.keys.load() == fresh {
+            return;
+        }
         self.keys.store(Arc::new(fresh));
         // What was signed with a key that is gone must be verified anew.
         self.kept.lock().clear();
-        tracing::info!("the issuer's keys were read again");
-        Ok(())
+        tracing::info!("the issuer's keys changed");
     }
 
     /// The caller who bears this token. `caller` makes one of what a token says, once for each token.
@@ -112,7 +147,7 @@ impl Tokens {
             return Err(refuse("the token is signed with neither RS256 nor ES256"));
         }
         let keys = self.keys.load();
-        let mut reason = "the token is signed with a key that the issuer does not have";
+        let mut reason = UNKNOWN_KEY;
         for key in keys.iter().filter(|key| token.names(key)) {
             match token.claims(key) {
                 Some(claims) => return self.bearer(&claims).map_err(refuse),

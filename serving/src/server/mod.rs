@@ -79,6 +79,7 @@ pub fn open(options: ServeOptions) -> Result<Server, ServeError> {
     let state = AppState::new(parts)?;
     live_model::watch(&state.live, poll)?;
     access::watch(&state.access, poll)?;
+    access::fetch(&state.access, state.clock.clone(), state.metrics.clone())?;
     changes::follow(&state)?;
     changes::deliver(&state, &|name| std::env::var(name).ok())?;
     Ok(Server { state, listen, terms, grpc_terms, on_ready })

@@ -6,6 +6,7 @@ use prometheus::{
     Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder,
 };
+use scorehouse_features::time::Timestamp;
 
 use crate::error::ServeError;
 
@@ -36,6 +37,8 @@ pub struct Metrics {
     changes: IntCounterVec,
     webhooks: IntCounterVec,
     spans: IntCounterVec,
+    jwks: IntCounterVec,
+    jwks_fetched: IntGauge,
 }
 
 fn bug(error: &prometheus::Error) -> ServeError {
@@ -151,6 +154,18 @@ impl Metrics {
                 "Spans of requests by what became of them (sent; dropped for want of room; lost to a collector that fails)",
                 &["result"],
             )?,
+            jwks: to.counters(
+                "scorehouse_jwks_fetches_total",
+                "Times the token issuer's keys were fetched, by result (fetched, failed)",
+                &["result"],
+            )?,
+            jwks_fetched: to.register(
+                IntGauge::new(
+                    "scorehouse_jwks_fetched_timestamp_seconds",
+                    "When the token issuer's keys were last fetched, in seconds since 1970; 0 for never",
+                )
+                .map_err(|e| bug(&e))?,
+            )?,
             registry: to.0,
         })
     }
@@ -248,6 +263,17 @@ impl Metrics {
     /// Spans of requests; `result` is `sent`, `dropped` or `lost`.
     pub fn spans(&self, result: &str, count: usize) {
         self.spans.with_label_values(&[result]).inc_by(count as u64);
+    }
+
+    /// The token issuer's keys were fetched.
+    pub fn jwks_fetched(&self, now: Timestamp) {
+        self.jwks.with_label_values(&["fetched"]).inc();
+        self.jwks_fetched.set(now.0.div_euclid(1_000_000));
+    }
+
+    /// The token issuer's keys could not be fetched.
+    pub fn jwks_failed(&self) {
+        self.jwks.with_label_values(&["failed"]).inc();
     }
 
     /// The text that Prometheus reads.

@@ -21,7 +21,7 @@ fn address(text: &str) -> SocketAddr {
     text.parse().unwrap()
 }
 
-async fn status(fixture: &Fixture, credential: &str) -> u16 {
+pub async fn status(fixture: &Fixture, credential: &str) -> u16 {
     fixture.ask(credential, "GET", MODELS, None).await.status.as_u16()
 }
 
@@ -191,7 +191,7 @@ async fn every_change_stands_in_the_trail_under_the_name_that_was_proved() {
 }
 
 /// An issuer of tokens, as a company's identity provider is one.
-struct Issuer {
+pub struct Issuer {
     pair: EcdsaKeyPair,
     id: &'static str,
 }
@@ -201,7 +201,7 @@ fn base64url(bytes: impl AsRef<[u8]>) -> String {
 }
 
 impl Issuer {
-    fn new(id: &'static str) -> Self {
+    pub fn new(id: &'static str) -> Self {
         let random = SystemRandom::new();
         let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();
         let pair =
@@ -209,14 +209,19 @@ impl Issuer {
         Self { pair, id }
     }
 
-    fn publish(&self, path: &Path) {
+    /// Its document of keys.
+    pub fn document(&self) -> String {
         let point = self.pair.public_key().as_ref();
         let (x, y) = (base64url(&point[1..33]), base64url(&point[33..65]));
         let key = json!({"kty": "EC", "crv": "P-256", "kid": self.id, "use": "sig", "x": x, "y": y});
-        std::fs::write(path, json!({"keys": [key]}).to_string()).unwrap();
+        json!({"keys": [key]}).to_string()
     }
 
-    fn token(&self, claims: &Value) -> String {
+    fn publish(&self, path: &Path) {
+        std::fs::write(path, self.document()).unwrap();
+    }
+
+    pub fn token(&self, claims: &Value) -> String {
         self.token_of(&json!({"alg": "ES256", "kid": self.id}), claims)
     }
 
@@ -229,7 +234,7 @@ impl Issuer {
 }
 
 /// Claims that are right, but for what a test changes.
-fn claims(change: impl FnOnce(&mut Value)) -> Value {
+pub fn claims(change: impl FnOnce(&mut Value)) -> Value {
     let now = Timestamp::parse(NOW).unwrap().0 / 1_000_000;
     let mut claims = json!({
         "iss": "https://login.example.com/", "aud": ["scorehouse", "crm"], "sub": "u-17", "name": "ann",

@@ -8,11 +8,13 @@ use axum::http::{HeaderMap, Request, StatusCode, header};
 use axum::routing::post;
 use futures::StreamExt;
 use scorehouse::access::Role;
-use scorehouse::changes::{deliver, follow, signature};
+use scorehouse::changes::{DeliveryState, deliver, follow, signature};
 use scorehouse_features::time::Span;
 use serde_json::{Value as Json, json};
 
+use crate::connections::certified;
 use crate::fixture::Fixture;
+use crate::peer::Peer;
 
 /// D-2 has log-odds 200/1000 + 200/1000 + 10/100 + 1 = 1.5, a probability of 0.82; D-1 4.
 const WATCH: &str = "[model.win.watch]\nbands = [0.5, 0.95]\nreasons = 1\n";
@@ -120,7 +122,11 @@ async fn receiver(refusals: usize) -> (String, Heard) {
 }
 
 fn delivering(url: &str) -> Fixture {
-    let more = format!("{WATCH}{}", HOOK.replace("http://127.0.0.1:1/hook", url));
+    delivering_with(url, "")
+}
+
+fn delivering_with(url: &str, hook: &str) -> Fixture {
+    let more = format!("{WATCH}{}{hook}", HOOK.replace("http://127.0.0.1:1/hook", url));
     let fixture = Fixture::declaring_changed(&more, |project| {
         project.webhooks.values_mut().for_each(|hook| hook.first_wait = Span(2_000));
     });
@@ -137,6 +143,28 @@ async fn until(what: impl Fn() -> bool) {
 
 fn open_deliveries(fixture: &Fixture) -> usize {
     fixture.state.changes.store().unwrap().deliveries(None, None, 100).unwrap().len()
+}
+
+#[tokio::test]
+async fn over_https_a_webhook_is_told_only_where_its_authority_is_trusted() {
+    let (folder, other) = (certified(), certified());
+    let peer = Peer::tls(204, "", folder.path());
+    let url = format!("https://localhost:{}/hook", peer.address.port());
+    let trusting = |folder: &tempfile::TempDir| {
+        delivering_with(&url, &format!("ca = \"{}\"\n", folder.path().join("cert.pem").display()))
+    };
+    let strange = trusting(&other);
+    push(&strange, "deal_opened", deal("D-2", 5000.0)).await;
+    let dead =
+        || strange.state.changes.store().unwrap().deliveries(None, Some(DeliveryState::Dead), 9).unwrap();
+    until(|| dead().len() == 1).await;
+    assert!(peer.heard.try_recv().is_err(), "nothing was said to a server that nobody vouches for");
+    let fixture = trusting(&folder);
+    push(&fixture, "deal_opened", deal("D-2", 5000.0)).await;
+    until(|| open_deliveries(&fixture) == 0).await;
+    let heard = peer.heard.try_recv().unwrap();
+    let body: Json = serde_json::from_slice(&heard.body).unwrap();
+    assert_eq!((heard.path.as_str(), &body["type"]), ("/hook", &json!("score_changed")));
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@
 //! - `models`: listings, moves of aliases, refused versions, moves under load
 //! - `refusals`: bad input of every kind
 //! - `access`: keys, tokens, who is open, the trail; `matrix`: every role at every route; `sight`: who sees what
+//! - `issuer`: keys of tokens by their address; `peer`: another server, as a test plays it
 //! - `connections`: slow and many connections, TLS, other origins, too many requests
 //! - `drain`: a stop loses no request
 //! - `traces`: spans of requests as a collector gets them
@@ -39,10 +40,12 @@ mod grpc_connections;
 mod grpc_wire;
 mod history;
 mod inference;
+mod issuer;
 mod matrix;
 mod models;
 mod operation;
 mod outcomes;
+mod peer;
 mod policy;
 mod recommend;
 mod refusals;

@@ -1,6 +1,4 @@
-use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
-use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -9,6 +7,7 @@ use prost::Message;
 use serde_json::json;
 
 use crate::fixture::{Answer, Fixture};
+use crate::peer::Peer;
 
 /// The part of OTLP that a collector must read to know a span.
 #[derive(Clone, PartialEq, Message)]
@@ -104,47 +103,17 @@ fn attribute(attributes: &[KeyValue], key: &str) -> Option<String> {
     attributes.iter().find(|found| found.key == key)?.value.as_ref().map(AnyValue::shown)
 }
 
-/// A collector that takes every export; what it was sent: path and body.
-fn collector() -> (SocketAddr, Receiver<(String, Export)>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let (address, (told, heard)) = (listener.local_addr().unwrap(), channel());
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = BufReader::new(stream.unwrap());
-            let (mut first, mut length) = (String::new(), 0);
-            while stream.read_line(&mut first).unwrap_or(0) > 2 {
-                let mut line = String::new();
-                while stream.read_line(&mut line).unwrap_or(0) > 2 {
-                    if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-                        length = value.trim().parse().unwrap();
-                    }
-                    line.clear();
-                }
-                let mut body = vec![0; length];
-                stream.read_exact(&mut body).unwrap();
-                stream.get_mut().write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
-                let path = first.split(' ').nth(1).unwrap_or_default().to_owned();
-                if told.send((path, Export::decode(&body[..]).unwrap())).is_err() {
-                    return;
-                }
-                first.clear();
-            }
-        }
-    });
-    (address, heard)
-}
-
 fn telemetry(address: SocketAddr, more: &str) -> String {
     format!("[telemetry]\notlp = \"http://{address}\"\n{more}")
 }
 
 /// Every span that was sent until the server closed its side.
-fn spans(fixture: &Fixture, heard: &Receiver<(String, Export)>) -> Vec<Span> {
+fn spans(fixture: &Fixture, collector: &Peer) -> Vec<Span> {
     fixture.state.traces.as_ref().unwrap().close(Duration::from_secs(10));
     let mut spans = Vec::new();
-    for (path, export) in heard.try_iter() {
-        assert_eq!(path, "/v1/traces");
-        for resource in export.resource_spans {
+    for heard in collector.heard.try_iter() {
+        assert_eq!(heard.path, "/v1/traces");
+        for resource in Export::decode(&heard.body[..]).unwrap().resource_spans {
             let about = resource.resource.unwrap().attributes;
             assert_eq!(attribute(&about, "service.name").as_deref(), Some("scorehouse"));
             spans.extend(resource.scope_spans.into_iter().flat_map(|scope| scope.spans));
@@ -170,12 +139,12 @@ fn hex(bytes: &[u8]) -> String {
 
 #[tokio::test]
 async fn a_request_is_a_span_of_its_callers_trace_with_model_version_and_views() {
-    let (address, heard) = collector();
-    let fixture = Fixture::declaring(&telemetry(address, "sampling = 0\n"));
+    let collector = Peer::plain(200, "");
+    let fixture = Fixture::declaring(&telemetry(collector.address, "sampling = 0\n"));
     assert_eq!(score(&fixture, &format!("00-{TRACE}-{CALLER}-01")).await.status, 200);
     assert_eq!(score(&fixture, &format!("00-{TRACE}-{CALLER}-00")).await.status, 200);
     assert_eq!(score(&fixture, "nonsense").await.status, 200);
-    let spans = spans(&fixture, &heard);
+    let spans = spans(&fixture, &collector);
     let [span] = &spans[..] else { panic!("the caller decides, and of others none is taken: {spans:?}") };
     assert_eq!((hex(&span.trace_id).as_str(), hex(&span.parent_span_id).as_str()), (TRACE, CALLER));
     assert_eq!((span.name.as_str(), span.kind), ("POST /v1/models/{model}/score", 2));
@@ -199,13 +168,13 @@ async fn a_request_is_a_span_of_its_callers_trace_with_model_version_and_views()
 
 #[tokio::test]
 async fn without_a_caller_that_decides_every_request_begins_a_trace() {
-    let (address, heard) = collector();
-    let fixture = Fixture::declaring(&telemetry(address, ""));
+    let collector = Peer::plain(200, "");
+    let fixture = Fixture::declaring(&telemetry(collector.address, ""));
     assert_eq!(fixture.get("/v1/models/nothing").await.status, 404);
     let keys = json!({"parameters": {"entity_key": "D-1"}});
     assert_eq!(fixture.post("/v2/models/win/infer", keys).await.status, 200);
     assert_eq!(fixture.post("/v1/models/upsell/recommend", json!({"customer": "A-1"})).await.status, 200);
-    let spans = spans(&fixture, &heard);
+    let spans = spans(&fixture, &collector);
     let told: Vec<(String, Option<String>)> = spans
         .iter()
         .map(|span| (span.name.clone(), attribute(&span.attributes, "scorehouse.model")))

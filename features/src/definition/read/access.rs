@@ -7,15 +7,20 @@ use std::path::Path;
 use indexmap::{IndexMap, IndexSet};
 
 use crate::definition::access::{
-    Access, CallerFilter, CallerInput, EntityAccess, JwtIssuer, Rate, Role, RoleAccess,
+    Access, CallerFilter, CallerInput, EntityAccess, Jwks, JwtIssuer, Rate, Role, RoleAccess,
 };
 use crate::definition::catalogue::{Catalogue, Meaning};
 use crate::definition::raw::{Entry, Finding, Section};
 use crate::definition::read::derived::blame;
 use crate::definition::read::source::{Sources, declared, named};
+use crate::definition::read::webhook::url;
 use crate::expression::{Expression, Scope};
 use crate::ids::{EntityName, FeatureName, LocalName, ModelName};
+use crate::time::Span;
 use crate::value::ValueType;
+
+/// How often keys are fetched when the project does not say.
+const REFRESH: Span = Span(5 * 60 * 1_000_000);
 
 /// What else of the file the section refers to.
 pub(in crate::definition) struct Around<'a> {
@@ -63,8 +68,42 @@ fn attributes(section: &Section<'_>) -> Vec<LocalName> {
     names
 }
 
+const JWT: [&str; 10] = [
+    "issuer",
+    "audience",
+    "jwks",
+    "jwks_url",
+    "jwks_ca",
+    "jwks_refresh",
+    "name",
+    "role",
+    "roles",
+    "attributes",
+];
+
+fn jwks(section: &Section<'_>, root: &Path) -> Option<Jwks> {
+    let Some(entry) = section.get("jwks_url") else {
+        for key in ["jwks_ca", "jwks_refresh"] {
+            if let Some(entry) = section.get(key) {
+                entry.refuse("nothing here without `jwks_url`");
+            }
+        }
+        let file =
+            section.need("jwks", "the file of the issuer's public keys, or their address as `jwks_url`");
+        return file.and_then(|entry| entry.words()).map(|path| Jwks::File(root.join(path.trim())));
+    };
+    if let Some(file) = section.get("jwks") {
+        file.refuse("either `jwks`, a file, or `jwks_url`, an address");
+    }
+    Some(Jwks::Url {
+        url: url(&entry, "https://login.example.com/.well-known/jwks.json")?,
+        ca: section.get("jwks_ca").and_then(|entry| entry.words()).map(|path| root.join(path)),
+        refresh: section.get("jwks_refresh").map_or(Some(REFRESH), |entry| entry.parsed())?,
+    })
+}
+
 fn issuer(section: &Section<'_>, attributes: &[LocalName], root: &Path) -> Option<JwtIssuer> {
-    section.only("access.jwt", &["issuer", "audience", "jwks", "name", "role", "roles", "attributes"]);
+    section.only("access.jwt", &JWT);
     let need = |key: &str, expected: &str| {
         section.need(key, expected).and_then(|e| e.words()).map(|text| text.trim().to_owned())
     };
@@ -75,11 +114,11 @@ fn issuer(section: &Section<'_>, attributes: &[LocalName], root: &Path) -> Optio
     let claims = attribute_claims(section, attributes);
     let issuer = need("issuer", "what the `iss` claim must be");
     let audience = need("audience", "what the `aud` claim must hold");
-    let jwks = need("jwks", "the file of the issuer's public keys");
+    let jwks = jwks(section, root);
     Some(JwtIssuer {
         issuer: issuer?,
         audience: audience?,
-        jwks: root.join(jwks?),
+        jwks: jwks?,
         name: or("name", "sub"),
         role: or("role", "role"),
         roles,

@@ -395,7 +395,7 @@ fn a_role_is_narrowed_to_models_sources_and_entities() {
 fn an_issuer_maps_claims_to_name_role_and_attributes() {
     let issuer = parse(CLOSED).access.jwt.unwrap();
     assert_eq!((issuer.name.as_str(), issuer.role.as_str()), ("sub", "realm.roles"));
-    assert_eq!(issuer.jwks.to_str(), Some("/project/jwks.json"));
+    assert_eq!(issuer.jwks, Jwks::File("/project/jwks.json".into()));
     assert_eq!((issuer.roles["sales"], issuer.roles["ops"]), (Role::Rep, Role::Operator));
     assert_eq!(issuer.attributes, ["land"]);
 }

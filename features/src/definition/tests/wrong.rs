@@ -349,6 +349,18 @@ fn mistakes_about_access_are_told_with_what_was_meant() {
         ("[access.role.rep]\nentities = { customer = \"caller.name\" }\n", "must be bool"),
         ("[access.jwt]\nissuer = \"x\"\naudience = \"y\"\n", "`jwks` is missing"),
         (
+            "[access.jwt]\nissuer = \"x\"\naudience = \"y\"\njwks_url = \"login/keys\"\n",
+            "expected an address",
+        ),
+        (
+            "[access.jwt]\nissuer = \"x\"\naudience = \"y\"\njwks = \"z\"\njwks_url = \"http://z\"\n",
+            "expected either",
+        ),
+        (
+            "[access.jwt]\nissuer = \"x\"\naudience = \"y\"\njwks = \"z\"\njwks_ca = \"c\"\n",
+            "without `jwks_url`",
+        ),
+        (
             "[access.jwt]\nissuer = \"x\"\naudience = \"y\"\njwks = \"z\"\nroles = { a = \"b\" }\n",
             "unknown role `b`",
         ),
