@@ -54,6 +54,15 @@ fn score_of_one_row(bencher: Bencher<'_, '_>) {
     bencher.bench(|| forest.raw(black_box(&row)));
 }
 
+/// What a batch of so many rows costs, as a whole.
+#[divan::bench(args = [4, 8, 16, 32, 64, 100, 128, 1000])]
+fn score_of_rows_together(bencher: Bencher<'_, '_>, rows: u64) {
+    let predictor = Predictor::Forest(forest());
+    let table: Vec<f64> = (0..rows).flat_map(row).collect();
+    let mut out = vec![0.0; rows as usize];
+    bencher.bench_local(|| predictor.raw_batch(black_box(&table), WIDTH, &mut out).is_ok());
+}
+
 #[divan::bench]
 fn reasons_of_a_row_met_lately(bencher: Bencher<'_, '_>) {
     let (predictor, row) = (Predictor::Forest(forest()), row(1));

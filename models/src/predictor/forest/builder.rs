@@ -87,6 +87,7 @@ impl ForestBuilder {
             width,
             scale,
             explainer: OnceLock::new(),
+            crowd: OnceLock::new(),
         };
         Self { forest }
     }

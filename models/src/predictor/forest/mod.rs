@@ -2,8 +2,10 @@
 
 mod builder;
 mod cells;
+mod crowd;
 mod explain;
 mod node;
+mod pass;
 mod quadrature;
 mod store;
 mod thresholds;
@@ -14,17 +16,20 @@ pub use builder::{ForestBuilder, SplitRule, TreeNode};
 pub(crate) use store::ForestHeader;
 
 use cells::Cells;
+use crowd::{Crowd, Part};
 use explain::Explainer;
 use node::{CodeSets, Node, sides};
+use pass::{Block, Pass};
 
 use crate::predictor::Scale;
 
 /// `base + Σ leaf`, one leaf of every tree.
 ///
 /// Built by [`ForestBuilder`]. All nodes of all trees stand in one array, breadth first within a tree. A score
-/// walks eight trees at a time, so that the processor has eight independent loads under way instead of one; a
-/// batch walks eight rows through one tree after the other, so that the tree stays in the first-level cache.
-/// Both add up the leaves in the order of the trees and so give the same bits.
+/// walks eight trees at a time, so that the processor has eight independent loads under way instead of one. A
+/// batch passes each node together, a bit for each row (`crowd`, `pass`); where it is small or a tree large, it
+/// walks eight rows through one tree after the other. All add up the leaves in the order of the trees and so give
+/// the same bits.
 #[derive(Debug, Clone)]
 pub struct Forest {
     nodes: Vec<Node>,
@@ -38,6 +43,7 @@ pub struct Forest {
     width: usize,
     scale: Scale,
     explainer: OnceLock<Box<(Explainer, Cells)>>,
+    crowd: OnceLock<Crowd>,
 }
 
 /// Where a tree stands, and how many steps lead to its deepest leaf.
@@ -86,6 +92,11 @@ impl Forest {
     /// Builds the tables that contributions read, unless they stand.
     pub(crate) fn prepare(&self) {
         self.tables();
+        self.crowd();
+    }
+
+    fn crowd(&self) -> &Crowd {
+        self.crowd.get_or_init(|| Crowd::new(self))
     }
 
     fn tables(&self) -> &(Explainer, Cells) {
@@ -119,15 +130,47 @@ impl Forest {
             out.fill(self.raw(&[]));
             return;
         }
+        match out.len() {
+            few if few < self.crowd().pays_from => {
+                out.fill(self.base);
+                self.walk_batch(&self.trees, (rows, width), out);
+            }
+            0..=64 => self.pass_batch::<1>(rows, width, out),
+            65..=128 => self.pass_batch::<2>(rows, width, out),
+            _ => self.pass_batch::<4>(rows, width, out),
+        }
+    }
+
+    fn pass_batch<const W: usize>(&self, rows: &[f64], width: usize, out: &mut [f64]) {
+        let mut pass = Pass::<W>::new();
+        let mut space = vec![[0.0; 8]; Pass::<W>::ROWS / 8];
+        for (rows, out) in rows.chunks(Pass::<W>::ROWS * width).zip(out.chunks_mut(Pass::<W>::ROWS)) {
+            let sums = &mut space[..out.len().div_ceil(8)];
+            sums.as_flattened_mut().fill(self.base);
+            for part in &self.crowd().parts {
+                match part {
+                    Part::Bits(chunk) => pass.add(chunk, Block { rows, width, sets: &self.sets }, sums),
+                    Part::Walk(trees) => {
+                        let sums = &mut sums.as_flattened_mut()[..out.len()];
+                        self.walk_batch(&self.trees[trees.clone()], (rows, width), sums);
+                    }
+                }
+            }
+            out.copy_from_slice(&sums.as_flattened()[..out.len()]);
+        }
+    }
+
+    /// Adds the leaves of some trees to the sums of many rows.
+    fn walk_batch(&self, trees: &[Tree], (rows, width): (&[f64], usize), out: &mut [f64]) {
         let mut space = vec![0.0; 2 * self.width * BLOCK.min(out.len())];
         for (rows, out) in rows.chunks(BLOCK * width).zip(out.chunks_mut(BLOCK)) {
             for (row, space) in rows.chunks(width).zip(space.chunks_mut(2 * self.width)) {
                 sides(&row[..self.width], space);
             }
             if self.sets.ends.is_empty() {
-                self.walk_rows::<false>(&space, out);
+                self.walk_rows::<false>(trees, &space, out);
             } else {
-                self.walk_rows::<true>(&space, out);
+                self.walk_rows::<true>(trees, &space, out);
             }
         }
     }
@@ -160,10 +203,9 @@ impl Forest {
         sum
     }
 
-    fn walk_rows<const SETS: bool>(&self, rows: &[f64], out: &mut [f64]) {
+    fn walk_rows<const SETS: bool>(&self, trees: &[Tree], rows: &[f64], out: &mut [f64]) {
         let width = 2 * self.width;
-        out.fill(self.base);
-        for tree in &self.trees {
+        for tree in trees {
             let (groups, rest) = out.as_chunks_mut::<LANES>();
             let first_of_rest = groups.len() * LANES;
             for (group, rows) in groups.iter_mut().zip(rows.chunks_exact(LANES * width)) {

@@ -78,6 +78,7 @@ impl Forest {
             width: header.width,
             scale: header.scale,
             explainer: OnceLock::new(),
+            crowd: OnceLock::new(),
         };
         forest.check_sizes()?;
         for (i, root) in roots.iter().enumerate() {

@@ -142,6 +142,17 @@ proptest! {
     }
 
     #[test]
+    fn rows_that_pass_together_get_the_bits_of_the_walk(seed: u64, rows in 8_usize..300, depth in 0_u32..6) {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        // Small trees and some with more leaves than pass together, side by side.
+        let depth = |tree: usize| if tree % 7 == 3 { 10 } else { depth };
+        let trees: Vec<_> = (0..16).map(|i| on_grid(random_tree(&mut rng, 5, depth(i)))).collect();
+        let forest = forest_of(&trees, 5);
+        let batch: Vec<f64> = (0..rows).flat_map(|_| grid_row(&mut rng, 6)).collect();
+        prop_assert_eq!(bits_together(&forest, &batch, 6), bits_walked(&forest, &batch, 6));
+    }
+
+    #[test]
     fn contributions_are_shapley_values(seed: u64) {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let tree = random_tree(&mut rng, 6, 6);
@@ -233,6 +244,54 @@ fn long_tree(rng: &mut ChaCha8Rng, length: u32) -> Vec<TreeNode> {
     }
     nodes.push(TreeNode::Leaf { value: 0.5, cover: 3.0 });
     nodes
+}
+
+/// The tree with its thresholds on tenths, where the rows' numbers lie as well, zeros of either sign among them.
+fn on_grid(mut tree: Vec<TreeNode>) -> Vec<TreeNode> {
+    for node in &mut tree {
+        if let TreeNode::Split { rule: SplitRule::AtMost(threshold), .. } = node {
+            *threshold = (*threshold * 10.0).round() / 10.0;
+        }
+    }
+    tree
+}
+
+/// A row whose numbers often equal a threshold, or lie beyond all.
+fn grid_row(rng: &mut ChaCha8Rng, width: usize) -> Vec<f64> {
+    let mut row = random_row(rng, width);
+    for x in &mut row[1..] {
+        *x = (*x * 10.0).round() / 10.0;
+        if rng.random_range(0..20) == 0 {
+            *x = [f64::INFINITY, f64::NEG_INFINITY, 0.0, -0.0][rng.random_range(0..4)];
+        }
+    }
+    row
+}
+
+fn bits_together(forest: &Forest, batch: &[f64], width: usize) -> Vec<u64> {
+    let mut out = vec![0.0; batch.len() / width];
+    match out.len() {
+        0..=64 => forest.pass_batch::<1>(batch, width, &mut out),
+        65..=128 => forest.pass_batch::<2>(batch, width, &mut out),
+        _ => forest.pass_batch::<4>(batch, width, &mut out),
+    }
+    out.into_iter().map(f64::to_bits).collect()
+}
+
+fn bits_walked(forest: &Forest, batch: &[f64], width: usize) -> Vec<u64> {
+    batch.chunks(width).map(|row| forest.raw(row).to_bits()).collect()
+}
+
+#[test]
+fn a_forest_of_more_questions_than_pass_at_once_gives_the_bits_of_the_walk() {
+    let mut rng = ChaCha8Rng::seed_from_u64(11);
+    let trees: Vec<_> = (0..150).map(|_| random_tree(&mut rng, 9, 8)).collect();
+    let forest = forest_of(&trees, 9);
+    assert!(forest.crowd().parts.len() > 1);
+    for rows in [8, 64, 65, 128, 129, 300] {
+        let batch: Vec<f64> = (0..rows).flat_map(|_| random_row(&mut rng, 9)).collect();
+        assert_eq!(bits_together(&forest, &batch, 9), bits_walked(&forest, &batch, 9), "{rows} rows");
+    }
 }
 
 #[test]
