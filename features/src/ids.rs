@@ -33,8 +33,13 @@ fn is_name(text: &str) -> bool {
     first && text.len() <= 100 && bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
 }
 
-fn is_key(text: &str) -> bool {
-    !text.is_empty() && text.len() <= 256 && !text.chars().any(char::is_control)
+/// True when `text` can name an entity: 1 to 256 bytes without control characters.
+#[must_use]
+pub fn is_key(text: &str) -> bool {
+    // All bytes of ordinary keys are printable ASCII; only others need the slower look.
+    !text.is_empty()
+        && text.len() <= 256
+        && (text.bytes().all(|b| (0x20..0x7f).contains(&b)) || !text.chars().any(char::is_control))
 }
 
 macro_rules! id {

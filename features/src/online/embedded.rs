@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use parking_lot::{Mutex, RwLock};
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 
 use crate::definition::Project;
 use crate::ids::{EntityKey, EntityName, SourceName};
@@ -68,7 +69,7 @@ pub struct EmbeddedStore {
     layout: Layout,
     /// For each source of the layout, its tables.
     tables: Vec<Vec<TableId>>,
-    generation: RwLock<Arc<Generation>>,
+    generation: ArcSwap<Generation>,
     /// All rows shown over the base, in order of arrival; locked while rows are made visible.
     pushed: Mutex<Vec<Pushed>>,
     committer: Committer,
@@ -128,7 +129,7 @@ impl EmbeddedStore {
         }
         Ok(Self {
             tables,
-            generation: RwLock::new(Arc::new(generation)),
+            generation: ArcSwap::from_pointee(generation),
             pushed: Mutex::new(pushed),
             committer: Committer::new(writer, recent, clock),
             opened,
@@ -153,7 +154,7 @@ impl EmbeddedStore {
         let drained = base.drained();
         let generation = Generation::new(base, self.layout.tables().len());
         let early = self.pushed.lock().clone();
-        let begins = self.generation.read().base.drained();
+        let begins = self.generation.load().base.drained();
         if drained < begins {
             return Err(OnlineError::Gap { begins, wanted: drained });
         }
@@ -166,7 +167,7 @@ impl EmbeddedStore {
             show_row(&generation, &self.layout, &self.tables[*source], row);
         }
         pushed.retain(|(_, row)| row.arrival > drained.0);
-        *self.generation.write() = Arc::new(generation);
+        self.generation.store(Arc::new(generation));
         Ok(())
     }
 
@@ -175,14 +176,14 @@ impl EmbeddedStore {
     /// # Errors
     /// [`OnlineError::Io`].
     pub fn checkpoint(&self, taken: Position) -> Result<usize, OnlineError> {
-        let held = self.generation.read().base.drained();
+        let held = self.generation.load().base.drained();
         self.committer.checkpoint(taken.min(held))
     }
 
     /// How the store stands.
     #[must_use]
     pub fn status(&self) -> StoreStatus {
-        let generation = self.generation.read().clone();
+        let generation = self.generation.load();
         let (log_bytes, log_segments) = self.committer.log_size();
         StoreStatus {
             base_rows: generation.base.len(),
@@ -205,7 +206,7 @@ impl EmbeddedStore {
 
     fn show(&self, pending: &[Pending]) {
         let mut pushed = self.pushed.lock();
-        let generation = self.generation.read().clone();
+        let generation = self.generation.load();
         // A base built from the log may hold rows that were on disk but not yet shown.
         let drained = generation.base.drained().0;
         for one in pending {
@@ -256,7 +257,7 @@ impl OnlineStore for EmbeddedStore {
         key: &str,
         see: &mut dyn FnMut(&EntityRows<'_>),
     ) -> Result<(), OnlineError> {
-        let generation = self.generation.read().clone();
+        let generation = self.generation.load();
         if generation.visit(table, key, see) { Ok(()) } else { Err(OnlineError::UnknownTable(table.0)) }
     }
 
@@ -270,7 +271,7 @@ impl OnlineStore for EmbeddedStore {
         if tables.is_empty() {
             return Err(OnlineError::UnknownEntity(entity.clone()));
         }
-        let generation = self.generation.read().clone();
+        let generation = self.generation.load();
         let after = after.map(EntityKey::as_str);
         let wanted = limit.saturating_add(1);
         let of_table = |table: &TableId| generation.keys_after(*table, after, wanted);

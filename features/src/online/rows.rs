@@ -135,6 +135,20 @@ impl Rows for MergedRows<'_> {
         }
     }
 
+    fn copy(&self, row: usize, columns: &[(usize, usize)], slots: &mut [Value]) {
+        match self.place(row) {
+            Place::Base(row) => self.base.copy(row, columns, slots),
+            Place::Added(row) => {
+                for (column, slot) in columns {
+                    slots[*slot] = match Self::added_value(row, *column) {
+                        Some(Value::Missing(_)) | None => Value::Missing(Missing::NullAtSource),
+                        Some(value) => value.clone(),
+                    };
+                }
+            }
+        }
+    }
+
     fn number(&self, row: usize, column: usize) -> Option<f64> {
         match self.place(row) {
             Place::Base(row) => self.base.number(row, column),
@@ -203,6 +217,13 @@ impl Rows for EntityRows<'_> {
         match self {
             Self::Base(rows) => rows.value(row, column),
             Self::Merged(rows) => rows.value(row, column),
+        }
+    }
+
+    fn copy(&self, row: usize, columns: &[(usize, usize)], slots: &mut [Value]) {
+        match self {
+            Self::Base(rows) => rows.copy(row, columns, slots),
+            Self::Merged(rows) => rows.copy(row, columns, slots),
         }
     }
 

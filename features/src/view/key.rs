@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+pub use crate::ids::is_key;
 use crate::value::Value;
 
 /// The text by which an entity is found, if the value can be one: text as it stands, a whole number in
@@ -18,15 +19,6 @@ pub fn key_text(value: &Value) -> Option<Cow<'_, str>> {
         Value::Float(number) => whole(*number).map(|n| Cow::Owned(n.to_string())),
         _ => None,
     }
-}
-
-/// True when `text` can name an entity: 1 to 256 bytes without control characters.
-#[must_use]
-pub fn is_key(text: &str) -> bool {
-    // All bytes of ordinary keys are printable ASCII; only others need the slower look.
-    !text.is_empty()
-        && text.len() <= 256
-        && (text.bytes().all(|b| (0x20..0x7f).contains(&b)) || !text.chars().any(char::is_control))
 }
 
 /// The whole number that `number` is, if it is one that doubles hold exactly.

@@ -32,6 +32,8 @@ pub struct FeaturePlan {
     outputs: Vec<usize>,
     /// No slot is asked for twice.
     outputs_once: bool,
+    /// The slots asked for are the first ones, in their order.
+    outputs_first: bool,
     layout_digest: String,
 }
 
@@ -121,11 +123,7 @@ impl Gather {
     ) {
         for part in &self.latest {
             match latest::select(rows, part.filter, part.ttl, as_of) {
-                Ok(row) => {
-                    for (column, slot) in &part.columns {
-                        slots[*slot] = rows.value(row, *column);
-                    }
-                }
+                Ok(row) => rows.copy(row, &part.columns, slots),
                 Err(missing) => {
                     for (_, slot) in &part.columns {
                         slots[*slot] = Value::Missing(missing);
@@ -228,6 +226,11 @@ impl FeaturePlan {
     /// True when no feature was asked for twice, so that values can be moved out of their slots.
     pub(crate) const fn outputs_once(&self) -> bool {
         self.outputs_once
+    }
+
+    /// True when the slots asked for are the first ones, in their order.
+    pub(crate) const fn outputs_first(&self) -> bool {
+        self.outputs_first
     }
 
     /// The slot of any feature or request field that the plan computes on the way, named as the entity asked
@@ -444,6 +447,7 @@ impl<'a> Compiler<'a> {
         let distinct: std::collections::BTreeSet<usize> = outputs.iter().copied().collect();
         Ok(FeaturePlan {
             outputs_once: distinct.len() == outputs.len(),
+            outputs_first: outputs.iter().enumerate().all(|(at, slot)| at == *slot),
             entity: self.holders[0].entity.clone(),
             holders: self.holders,
             steps,

@@ -8,6 +8,7 @@ use crate::time::Timestamp;
 use crate::value::{Missing, Value};
 use crate::view::key::key_text;
 use crate::view::plan::{FeaturePlan, Step};
+use crate::view::rows::Rows;
 use crate::view::window::WindowScratch;
 
 /// What a request brings besides the key: values by field name, in any order.
@@ -66,6 +67,7 @@ pub struct Scratch {
     inputs: Vec<Value>,
     holders: Vec<Option<Arc<str>>>,
     windows: WindowScratch,
+    met: bool,
 }
 
 impl FeaturePlan {
@@ -84,6 +86,11 @@ impl FeaturePlan {
         out: &mut Vec<Value>,
     ) -> Result<(), OnlineError> {
         self.fill(store, read, scratch)?;
+        if self.outputs_first() {
+            std::mem::swap(out, &mut scratch.slots);
+            out.truncate(self.outputs().len());
+            return Ok(());
+        }
         out.clear();
         if self.outputs_once() {
             let take = |slot: &usize| {
@@ -125,17 +132,17 @@ impl FeaturePlan {
     ) -> Result<(), OnlineError> {
         match step {
             Step::Gather(gather) => {
-                let Scratch { slots, holders, windows, .. } = scratch;
-                let key = if gather.holder == 0 {
-                    Some(read.key.as_str())
-                } else {
-                    holders[gather.holder].as_deref()
-                };
+                let Scratch { slots, holders, windows, met, .. } = scratch;
+                let own = gather.holder == 0;
+                let key = if own { Some(read.key.as_str()) } else { holders[gather.holder].as_deref() };
                 match key {
                     None => gather.not_linked(slots),
-                    Some(key) => store.visit(gather.table, key, &mut |rows| match rows {
-                        EntityRows::Base(rows) => gather.fill(rows, read.as_of, windows, slots),
-                        EntityRows::Merged(rows) => gather.fill(rows, read.as_of, windows, slots),
+                    Some(key) => store.visit(gather.table, key, &mut |rows| {
+                        *met |= own && !rows.is_empty();
+                        match rows {
+                            EntityRows::Base(rows) => gather.fill(rows, read.as_of, windows, slots),
+                            EntityRows::Merged(rows) => gather.fill(rows, read.as_of, windows, slots),
+                        }
                     })?,
                 }
                 scratch.apply(read.overrides);
@@ -160,7 +167,15 @@ impl FeaturePlan {
 }
 
 impl Scratch {
+    /// True when the last read met a row of the entity asked about, whatever its time. An entity that it did not meet
+    /// may still have rows that the plan does not read.
+    #[must_use]
+    pub const fn met(&self) -> bool {
+        self.met
+    }
+
     fn start(&mut self, plan: &FeaturePlan) {
+        self.met = false;
         self.slots.clear();
         self.slots.resize(plan.slots(), Value::Missing(Missing::NeverSeen));
         self.holders.clear();

@@ -33,6 +33,13 @@ pub trait Rows {
     /// True when there is no value.
     fn is_null(&self, row: usize, column: usize) -> bool;
 
+    /// Writes the values of several columns of row `row` into slots; `columns` holds (column, slot).
+    fn copy(&self, row: usize, columns: &[(usize, usize)], slots: &mut [Value]) {
+        for (column, slot) in columns {
+            slots[*slot] = self.value(row, *column);
+        }
+    }
+
     /// True when there is no row.
     fn is_empty(&self) -> bool {
         self.len() == 0

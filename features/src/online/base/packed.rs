@@ -194,14 +194,32 @@ impl<'a> PackedRows<'a> {
     /// The column, and the word that holds its value, when there is one.
     #[inline]
     fn find(&self, row: usize, column: usize) -> Option<(&'a PackedColumn, u64)> {
+        self.find_in(self.row(row), column)
+    }
+
+    #[inline]
+    fn find_in(&self, words: &[u64], column: usize) -> Option<(&'a PackedColumn, u64)> {
         let column = self.table.columns.get(column)?.as_ref()?;
-        let words = self.row(row);
         if let Some(null) = column.place.null
             && words[null as usize / 64] >> (null % 64) & 1 == 1
         {
             return None;
         }
         Some((column, words[column.place.bit as usize / 64] >> (column.place.bit % 64)))
+    }
+
+    #[inline]
+    fn value_in(&self, words: &[u64], column: usize) -> Value {
+        let found = self.find_in(words, column).and_then(|(column, value)| {
+            Some(match column.place.kind {
+                Kind::Bool => Value::Bool(value & 1 == 1),
+                Kind::Int => Value::Int(value as i64),
+                Kind::Float => Value::Float(f64::from_bits(value)),
+                Kind::Time => Value::Time(Timestamp(value as i64)),
+                Kind::Word => Value::Text(Self::word(column, value)?.clone()),
+            })
+        });
+        found.unwrap_or(Value::Missing(Missing::NullAtSource))
     }
 
     #[inline]
@@ -228,16 +246,14 @@ impl Rows for PackedRows<'_> {
 
     #[inline]
     fn value(&self, row: usize, column: usize) -> Value {
-        let found = self.find(row, column).and_then(|(column, value)| {
-            Some(match column.place.kind {
-                Kind::Bool => Value::Bool(value & 1 == 1),
-                Kind::Int => Value::Int(value as i64),
-                Kind::Float => Value::Float(f64::from_bits(value)),
-                Kind::Time => Value::Time(Timestamp(value as i64)),
-                Kind::Word => Value::Text(Self::word(column, value)?.clone()),
-            })
-        });
-        found.unwrap_or(Value::Missing(Missing::NullAtSource))
+        self.value_in(self.row(row), column)
+    }
+
+    fn copy(&self, row: usize, columns: &[(usize, usize)], slots: &mut [Value]) {
+        let words = self.row(row);
+        for (column, slot) in columns {
+            slots[*slot] = self.value_in(words, *column);
+        }
     }
 
     #[inline]
