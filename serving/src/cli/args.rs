@@ -440,6 +440,9 @@ pub struct DemoArgs {
     /// Stop after the table, do not serve.
     #[arg(long)]
     pub no_serve: bool,
+    /// Stop once the company's data is in the store, train nothing.
+    #[arg(long)]
+    pub no_train: bool,
     /// Address to listen on.
     #[arg(long, env = "SCOREHOUSE_LISTEN")]
     pub listen: Option<String>,

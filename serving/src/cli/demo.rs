@@ -54,6 +54,9 @@ pub fn run(cli: &Cli, args: &DemoArgs) -> Outcome<()> {
     if ingested.materialized {
         say(&crate::cli::output::Report::human(&ingested));
     }
+    if args.no_train {
+        return Ok(());
+    }
     let now = session.clock.now();
     train_missing(&session, now, ingested.materialized)?;
     say(&format!("\n{}", evaluation_table(&session)?));

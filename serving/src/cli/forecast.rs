@@ -172,10 +172,12 @@ impl Report for Backtest {
         let mut text = table(&header, &[1, 2, 3, 4], rows);
         let mut say = |name: &str, summary: &Summary| {
             text.push_str(&format!(
-                "\n{name}: the middle 80 % held what came in {:.1} % of {} forecasts; {:.3} of the middles came",
+                "\n{name}: the middle 80 % held what came in {:.1} % of {} forecasts; {:.3} of the middles came, {:.3} of what was expected of open deals, {:.3} of new ones",
                 summary.coverage * 100.0,
                 count(summary.forecasts as u64),
-                summary.level
+                summary.level,
+                summary.open,
+                summary.new
             ));
         };
         say("all deals", &self.total);

@@ -60,7 +60,7 @@ impl Periods {
         let cut = Cut { parts: 3, whole_groups: true, seed: self.seed };
         let folds = Folds::new(data, all.clone(), cut);
         let design = Design { data, notes: &self.notes, rows: &all };
-        let block = design.trees();
+        let block = design.trees_without_rates();
         let matrix = block.encode(design, &folds.fold);
         let start = boosted::start(data.rows, self.seed);
         let params = BoostingParams { trees: TREES, leaves: LEAVES, ..start };

@@ -67,6 +67,10 @@ pub struct Checked {
     pub p90: f64,
     /// What came.
     pub actual: f64,
+    /// What was expected of deals that were open, and what came of them.
+    pub open: [f64; 2],
+    /// What was expected of deals that were yet to come, and what came of them.
+    pub new: [f64; 2],
     /// Share of the draws below what came. Draws equal to it, as of no win at all, count by a random share, so that right
     /// forecasts give evenly spread numbers (Czado, Gneiting, Held 2009).
     pub rank: f64,
@@ -92,6 +96,10 @@ pub struct Summary {
     pub coverage: f64,
     /// Sum of what came over the sum of the middles: 1 is right.
     pub level: f64,
+    /// Sum of what came of deals that were open over the sum of what was expected of them: 1 is right.
+    pub open: f64,
+    /// The same of deals that were yet to come.
+    pub new: f64,
 }
 
 /// Forecasts again and again in the past, each time from what was known then, with models learnt from what was known.
@@ -123,8 +131,8 @@ pub fn backtest(request: &BacktestRequest<'_>) -> Result<Backtest, TrainingError
             };
             for line in lines {
                 let actual = match by {
-                    None => came.values().sum(),
-                    Some(_) => came.get(&line.group).copied().unwrap_or(0.0),
+                    None => came.values().fold([0.0; 2], |sum, one| [sum[0] + one[0], sum[1] + one[1]]),
+                    Some(_) => came.get(&line.group).copied().unwrap_or_default(),
                 };
                 let checked = Checked::of(line, start, actual, rng.random());
                 match by {
@@ -207,16 +215,20 @@ impl BacktestRequest<'_> {
         forecast(&self.asked(artifact, period, by, period.from))
     }
 
-    /// What was won in the period, by group, as is known now.
+    /// What was won in the period, by group, as is known now: of deals that were open when it began, and of others.
     fn came(
         &self,
         period: &Period,
         by: Option<&FeatureName>,
         (win, spec): (&WinSpec, &ForecastSpec),
         artifact: &Artifact,
-    ) -> Result<BTreeMap<Option<String>, f64>, TrainingError> {
+    ) -> Result<BTreeMap<Option<String>, [f64; 2]>, TrainingError> {
         let book = Book::read_past(&self.asked(artifact, period, by, self.now), win, spec)?;
-        Ok(book.groups.into_iter().zip(book.won).collect())
+        let mut came = vec![[0.0; 2]; book.groups.len()];
+        for deal in &book.past {
+            came[deal.group][usize::from(deal.appeared > period.from)] += deal.amount;
+        }
+        Ok(book.groups.into_iter().zip(came).collect())
     }
 
     fn asked<'r>(
@@ -243,26 +255,32 @@ impl BacktestRequest<'_> {
 }
 
 impl Checked {
-    fn of(line: &Line, from: Timestamp, actual: f64, random: f64) -> Self {
+    fn of(line: &Line, from: Timestamp, came: [f64; 2], random: f64) -> Self {
+        let actual = came[0] + came[1];
         // Amounts are sums of floats in another order.
         let near = 1e-9 * actual.abs().max(1.0);
         let below = line.drawn.partition_point(|drawn| *drawn < actual - near) as f64;
         let up_to = line.drawn.partition_point(|drawn| *drawn <= actual + near) as f64;
         let rank = (below + random * (up_to - below)) / line.drawn.len().max(1) as f64;
         let (group, p10, p50, p90) = (line.group.clone(), line.p10, line.p50, line.p90);
-        Self { from, group, p10, p50, p90, actual, rank }
+        let (open, new) = ([line.from_open, came[0]], [line.from_new, came[1]]);
+        Self { from, group, p10, p50, p90, actual, open, new, rank }
     }
 }
 
 impl Summary {
     fn of(checked: &[Checked]) -> Self {
         let held = checked.iter().filter(|one| (ENDS[0]..=ENDS[1]).contains(&one.rank)).count();
-        let middle: f64 = checked.iter().map(|one| one.p50).sum();
-        let came: f64 = checked.iter().map(|one| one.actual).sum();
+        let level = |of: fn(&Checked) -> [f64; 2]| {
+            let sum = |part: usize| checked.iter().map(|one| of(one)[part]).sum::<f64>();
+            sum(1) / sum(0).max(f64::MIN_POSITIVE)
+        };
         Self {
             forecasts: checked.len(),
             coverage: held as f64 / checked.len().max(1) as f64,
-            level: came / middle.max(f64::MIN_POSITIVE),
+            level: level(|one| [one.p50, one.actual]),
+            open: level(|one| one.open),
+            new: level(|one| one.new),
         }
     }
 }

@@ -1,15 +1,17 @@
 //! What open deals come to: the amount won in a period, by simulation.
 //!
 //! In the order of the work: the period ([`period`]); every deal as it was known at a moment (`book`); deals yet to
-//! come, from those that came before (`newcomers`); how much deals hang together ([`correlation`]); drawing all of
-//! it many times (`draws`); what it is held against (`plan`); and whether past forecasts were right
-//! ([`backtest`]). `docs/decisions/forecast.md` says why it is so.
+//! come, from those that came before (`newcomers`, `pace`) and how far
+//! that would have been off (`level`); how much deals hang together ([`correlation`]); drawing all of it many times
+//! (`draws`); what it is held against (`plan`); and whether past forecasts were right ([`backtest`]). `docs/decisions/forecast.md` says why it is so.
 
 mod backtest;
 mod book;
 mod dispersion;
 mod draws;
+mod level;
 mod newcomers;
+mod pace;
 mod period;
 mod plan;
 

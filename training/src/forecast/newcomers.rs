@@ -1,22 +1,20 @@
 //! Deals that are yet to come: as many, and as good, as those that came before.
 
-use scorehouse_features::time::{DAY, Span, Timestamp};
+use scorehouse_features::time::Timestamp;
 
 use crate::forecast::Period;
-use crate::forecast::book::{Book, PastDeal};
+use crate::forecast::book::Book;
+use crate::forecast::level::{Level, Try};
+use crate::forecast::pace::Pace;
 
-/// Days over which the pace of new deals is counted: the one that told the past best.
-const WINDOWS: [f64; 4] = [60.0, 120.0, 240.0, 365.0];
-/// Past stretches, as long as what is ahead, on which the pace is tried at most.
-const TRIED: usize = 12;
-/// Days back from which deals that came are taken as examples.
-const EXAMPLES: f64 = 365.0;
+/// Days back from which deals that came are taken as examples: those that told the past best.
+const EXAMPLES: [f64; 3] = [365.0, 240.0, 120.0];
 /// Share of the ends by which a deal's time has passed.
 const MATURE: f64 = 0.95;
-/// How far the number of new deals is off, squared and relative, where nothing is known of it, and how many past
-/// stretches that weighs.
-const UNSURE: f64 = 0.01;
-const UNSURE_WEIGHS: f64 = 2.0;
+/// Forecasts of the past that are tried at most, days of the past before the first one, and deals that ended by then.
+const TRIED: usize = 12;
+const BEFORE: f64 = 60.0;
+const ENDED: usize = 20;
 
 /// How many deals come, and what they are like.
 #[derive(Debug, Clone, Default)]
@@ -29,9 +27,9 @@ pub(super) struct Newcomers {
     pub seen: Vec<f64>,
     /// How many come ahead for each that was seen.
     pub pace: f64,
-    /// Variance of the factor, 1 on average, by which all groups' numbers are off alike.
+    /// Variance of the factor, 1 on average, by which what all groups' deals bring is off alike.
     pub spread: f64,
-    /// Examples, with the days from coming to the end; no end for those that did not end in time.
+    /// Examples that were won, with the days from coming to the end.
     pub won: Vec<Example>,
     /// How many examples were not won, by group.
     pub others: Vec<usize>,
@@ -45,144 +43,156 @@ pub(super) struct Example {
     pub group: usize,
 }
 
+/// A deal that came; days count from the moment asked for, so they are below 0.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Came {
+    at: f64,
+    /// When it ended; infinite while it is open.
+    ended: f64,
+    won: bool,
+    amount: f64,
+    group: usize,
+}
+
+/// What is told of deals to come at a moment of the past, or now.
+struct Outlook {
+    pace: Pace,
+    /// Deals expected for each that came in the days that were counted.
+    ahead: f64,
+    /// Examples, won or not.
+    examples: Vec<Came>,
+    /// The moment.
+    now: f64,
+    days: f64,
+    period: [f64; 2],
+}
+
 impl Newcomers {
     /// What came before `as_of` tells what comes after it.
     pub fn of(book: &Book, as_of: Timestamp, period: &Period) -> Self {
         let days = period.to.days_since(as_of).max(0.0);
-        let ahead = [period.from.days_since(as_of), days];
-        let mut came: Vec<(f64, usize)> = book
-            .past
-            .iter()
-            .map(|deal| (deal.appeared, deal.group))
-            .chain(book.open_since.iter().copied().zip(book.open.iter().map(|open| open.group)))
-            .map(|(at, group)| (at.days_since(as_of), group))
-            .collect();
-        came.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-        let at: Vec<f64> = came.iter().map(|(at, _)| *at).collect();
-        let Some(found) = Pace::find(&at, days) else {
-            return Self { period: ahead, others: vec![0; book.groups.len()], ..Self::default() };
+        let period = [period.from.days_since(as_of), days];
+        let came = came(book, as_of);
+        let level = |span: f64| {
+            let tries: Vec<Try> = (1..=TRIED)
+                .map_while(|back| Outlook::tried(&came, -days * back as f64, (days, period), span))
+                .collect();
+            (Level::of(&tries), span)
         };
-        let mut seen = vec![0.0; book.groups.len()];
-        for (_, group) in came.iter().filter(|(at, _)| *at > -found.window) {
-            seen[*group] += 1.0;
-        }
-        let pace = found.bias * days / found.window;
-        let mut newcomers = Self { days, period: ahead, seen, pace, spread: found.spread, ..Self::default() };
-        newcomers.learn(book, as_of);
-        newcomers
-    }
-
-    /// Takes deals that came long enough ago to have ended as examples.
-    fn learn(&mut self, book: &Book, as_of: Timestamp) {
-        let length = |deal: &PastDeal| deal.ended.days_since(deal.appeared).max(0.0);
-        let mut lengths: Vec<f64> = book.past.iter().map(length).collect();
-        lengths.sort_unstable_by(f64::total_cmp);
-        let mature = lengths.get((lengths.len() as f64 * MATURE) as usize).copied().unwrap_or(0.0);
-        let first = book.past.iter().map(|deal| deal.appeared).min().unwrap_or(as_of);
-        // In a short past, half of it must do.
-        let mature = mature.min(as_of.days_since(first) / 2.0);
-        let until = as_of.before(Span((mature * DAY as f64) as i64));
-        let since = until.before(Span((EXAMPLES * DAY as f64) as i64));
-        let counts = |at: Timestamp| since < at && at <= until;
-        self.others = vec![0; book.groups.len()];
-        for deal in book.past.iter().filter(|deal| counts(deal.appeared)) {
-            if deal.won {
-                let (days, amount, group) = (length(deal), deal.amount, deal.group);
-                self.won.push(Example { days, amount, group });
-            } else {
-                self.others[deal.group] += 1;
-            }
-        }
-        for (open, since) in book.open.iter().zip(&book.open_since) {
-            self.others[open.group] += usize::from(counts(*since));
-        }
+        let least = |a: (Level, f64), b: (Level, f64)| if b.0.loss < a.0.loss { b } else { a };
+        let best = EXAMPLES.map(level).into_iter().reduce(least);
+        let nothing = Self { period, others: vec![0; book.groups.len()], ..Self::default() };
+        let Some((level, span)) = best else { return nothing };
+        let Some(outlook) = Outlook::at(&came, 0.0, (days, period), span) else { return nothing };
+        outlook.with(&came, level, book.groups.len())
     }
 }
 
-/// The pace of new deals.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Pace {
-    /// Days that are counted.
-    window: f64,
-    /// How many more came than the pace before told, on average over past stretches, drawn towards 1.
-    bias: f64,
-    /// How far the numbers were off beyond chance.
-    spread: f64,
+/// Every deal of a book, in the order in which they came.
+fn came(book: &Book, as_of: Timestamp) -> Vec<Came> {
+    let day = |moment: Timestamp| moment.days_since(as_of);
+    let past = book.past.iter().map(|deal| Came {
+        at: day(deal.appeared),
+        ended: day(deal.ended),
+        won: deal.won,
+        amount: deal.amount,
+        group: deal.group,
+    });
+    let open = book.open.iter().zip(&book.open_since).map(|(deal, since)| Came {
+        at: day(*since),
+        ended: f64::INFINITY,
+        won: false,
+        amount: deal.amount,
+        group: deal.group,
+    });
+    let mut came: Vec<Came> = past.chain(open).collect();
+    came.sort_unstable_by(|a, b| a.at.total_cmp(&b.at).then(a.ended.total_cmp(&b.ended)));
+    came
 }
 
-impl Pace {
-    /// Tries every window on past stretches of `length` days; `came` are days before now, negative, ascending.
-    fn find(came: &[f64], length: f64) -> Option<Self> {
-        let past = -came.first()?;
-        if length <= 0.0 {
+impl Outlook {
+    /// What was known at `now`, looking `days` ahead, with examples from up to `span` days.
+    fn at(came: &[Came], now: f64, (days, period): (f64, [f64; 2]), span: f64) -> Option<Self> {
+        let known = &came[..came.partition_point(|deal| deal.at <= now)];
+        let moments: Vec<f64> = known.iter().map(|deal| deal.at - now).collect();
+        let pace = Pace::find(&moments, days)?;
+        let mut lengths: Vec<f64> =
+            known.iter().filter(|deal| deal.ended <= now).map(|deal| deal.ended - deal.at).collect();
+        let place = (lengths.len() as f64 * MATURE) as usize;
+        let mature = match place < lengths.len() {
+            true => *lengths.select_nth_unstable_by(place, f64::total_cmp).1,
+            false => 0.0,
+        };
+        // What a deal does after the days ahead does not matter; and in a short past, half of it must do.
+        let mature = mature.max(0.0).min(days).min((now - known.first()?.at) / 2.0);
+        let until = now - mature;
+        let examples =
+            known.iter().filter(|deal| until - span < deal.at && deal.at <= until).copied().collect();
+        let ahead = pace.bias * days / pace.window;
+        Some(Self { pace, ahead, examples, now, days, period })
+    }
+
+    /// What would have been told at `now`, and what came; none when too little was known.
+    fn tried(came: &[Came], now: f64, ahead: (f64, [f64; 2]), span: f64) -> Option<Try> {
+        if ahead.0 <= 0.0 || now - came.first()?.at < BEFORE {
             return None;
         }
-        let tried: Vec<(f64, Self)> = WINDOWS
-            .iter()
-            .filter(|window| **window <= past)
-            .map(|window| Self::with(came, length, *window))
-            .collect();
-        let least = |a: (f64, Self), b: (f64, Self)| if b.0 < a.0 { b } else { a };
-        let shortest = Self { window: past.clamp(1.0, WINDOWS[0]), bias: 1.0, spread: UNSURE };
-        Some(tried.into_iter().reduce(least).map_or(shortest, |(_, pace)| pace))
+        let outlook = Self::at(came, now, ahead, span)?;
+        let ended = came.iter().filter(|deal| deal.ended <= now).count();
+        let each = outlook.expected(came) / outlook.examples.len().max(1) as f64;
+        let (mut expected, mut variance) = (0.0, 0.0);
+        for deal in outlook.won() {
+            let told = each * outlook.share(deal);
+            expected += told * deal.amount;
+            variance += told * deal.amount * deal.amount;
+        }
+        let [from, to] = ahead.1.map(|day| now + day);
+        let new = &came[came.partition_point(|deal| deal.at <= now)..];
+        let won = new.iter().filter(|deal| deal.won && (from..to).contains(&deal.ended));
+        let came = won.map(|deal| deal.amount).sum();
+        (ended >= ENDED && expected > 0.0).then_some(Try { expected, variance, came })
     }
 
-    /// A window, and how far it was off on average.
-    fn with(came: &[f64], length: f64, window: f64) -> (f64, Self) {
-        let past = -came.first().copied().unwrap_or(0.0);
-        let count = |from: f64, to: f64| {
-            (came.partition_point(|at| *at <= to) - came.partition_point(|at| *at <= from)) as f64
-        };
-        let stretches: Vec<(f64, f64, f64)> = (1..=TRIED)
-            .map(|back| -length * back as f64)
-            .take_while(|start| start - window >= -past)
-            .map(|start| {
-                let seen = count(start - window, start);
-                (seen * length / window, count(start, start + length), seen)
-            })
-            .filter(|(expected, _, _)| *expected > 0.0)
-            .collect();
-        let tried = stretches.len() as f64;
-        let (expected, came): (f64, f64) =
-            stretches.iter().fold((0.0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
-        let bias = if expected > 0.0 { 1.0 + (came / expected - 1.0) * tried / (tried + 2.0) } else { 1.0 };
-        // What is left beyond the chance of the stretch itself and of the window that told its pace.
-        let off = |(expected, came, seen): &(f64, f64, f64)| {
-            let expected = expected * bias;
-            ((came - expected).powi(2) - expected - expected * expected / seen.max(1.0))
-                / (expected * expected)
-        };
-        let beyond = stretches.iter().map(off).sum::<f64>().max(0.0);
-        let spread = (beyond + UNSURE_WEIGHS * UNSURE) / (tried + UNSURE_WEIGHS);
-        // A window that was never tried is no better than chance makes it.
-        let score = if tried > 0.0 { spread + bias.ln().powi(2) / tried } else { f64::MAX };
-        (score, Self { window, bias, spread })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_steady_pace_is_found_steady() {
-        let came: Vec<f64> = (0..2_000).map(|at| -400.0 + f64::from(at) * 0.2).collect();
-        let pace = Pace::find(&came, 30.0).unwrap();
-        assert!((pace.bias - 1.0).abs() < 0.02 && pace.spread < 0.01, "{pace:?}");
+    /// How many deals came in the days that were counted.
+    fn counted<'a>(&self, came: &'a [Came]) -> &'a [Came] {
+        let at = |day: f64| came.partition_point(|deal| deal.at <= day);
+        &came[at(self.now - self.pace.window)..at(self.now)]
     }
 
-    #[test]
-    fn a_growing_pace_is_told_by_how_much_more_came_than_before() {
-        // The pace doubles over the time that was seen.
-        let came: Vec<f64> =
-            (0..3_000).map(|at| 400.0 * ((1.0 + f64::from(at) / 1_000.0).sqrt() - 2.0)).collect();
-        let pace = Pace::find(&came, 30.0).unwrap();
-        assert!(pace.bias > 1.05, "{pace:?}");
+    /// How many deals come ahead.
+    fn expected(&self, came: &[Came]) -> f64 {
+        self.counted(came).len() as f64 * self.ahead
     }
 
-    #[test]
-    fn without_a_past_nothing_comes() {
-        assert_eq!(Pace::find(&[], 30.0), None);
-        assert!(Pace::find(&[-3.0, -1.0], 30.0).is_some_and(|pace| pace.window == 3.0));
+    fn won(&self) -> impl Iterator<Item = &Came> {
+        self.examples.iter().filter(|deal| deal.won && deal.ended <= self.now)
+    }
+
+    /// The probability that a new deal like this one ends within the period, whenever it comes.
+    fn share(&self, deal: &Came) -> f64 {
+        let [from, to] = self.period.map(|day| (day - (deal.ended - deal.at)).clamp(0.0, self.days));
+        (to - from) / self.days
+    }
+
+    fn with(&self, came: &[Came], level: Level, groups: usize) -> Newcomers {
+        let mut seen = vec![0.0; groups];
+        for deal in self.counted(came) {
+            seen[deal.group] += 1.0;
+        }
+        let mut others = vec![0; groups];
+        for deal in &self.examples {
+            others[deal.group] += usize::from(!(deal.won && deal.ended <= self.now));
+        }
+        let example =
+            |deal: &Came| Example { days: deal.ended - deal.at, amount: deal.amount, group: deal.group };
+        Newcomers {
+            days: self.days,
+            period: self.period,
+            seen,
+            pace: self.ahead * level.factor,
+            spread: level.spread,
+            won: self.won().map(example).collect(),
+            others,
+        }
     }
 }

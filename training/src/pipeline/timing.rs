@@ -68,7 +68,7 @@ pub(super) fn learn(
         as_of: courses.iter().map(|course| course.as_of).collect(),
     };
     let columns = read_features(request, set, &snapshots)?;
-    let periods = periods(&courses, &columns, edges, (rarer, request.seed));
+    let periods = periods(&courses, &columns, (edges, request.now), (rarer, request.seed));
     request.progress.message(&format!(
         "when deals end: {} looks in {} stretches of up to {:.0} days",
         courses.len(),
@@ -107,14 +107,21 @@ fn edges(courses: &[Course]) -> Vec<f64> {
     if edges.is_empty() { vec![SHORTEST] } else { edges }
 }
 
-/// A row for every stretch that a deal was open at the beginning of and that was seen to its end.
-fn periods(courses: &[Course], columns: &[Column], edges: Vec<f64>, (rarer, seed): (usize, u64)) -> Periods {
+/// A row for every stretch that a deal was open at the beginning of and that is over. A stretch that is not over yet
+/// tells of the deals that have ended in it and not of the others, so it would say that all of them end.
+fn periods(
+    courses: &[Course],
+    columns: &[Column],
+    (edges, now): (Vec<f64>, Timestamp),
+    (rarer, seed): (usize, u64),
+) -> Periods {
     let (mut of, mut stretch, mut won, mut lost, mut known) = (vec![], vec![], vec![], vec![], vec![]);
     for (look, course) in courses.iter().enumerate() {
         let mut from = 0.0;
+        let over = now.days_since(course.as_of);
         for (number, to) in edges.iter().enumerate() {
             let ends_here = course.won.filter(|_| course.days() <= *to);
-            if course.days() <= from || (course.days() < *to && ends_here.is_none()) {
+            if course.days() <= from || over < *to {
                 break;
             }
             of.push(look as u32);
@@ -170,14 +177,22 @@ mod tests {
             course(0, 7.0, Some(true)),
             course(1, 12.0, None),
             course(2, 5.0, Some(false)),
-            course(3, 90.0, None),
+            course(-90, 103.0, None),
         ];
-        let periods = periods(&courses, &[], vec![5.0, 10.0, 20.0], (500, 1));
+        let periods = periods(&courses, &[], (vec![5.0, 10.0, 20.0], Timestamp(13 * DAY)), (500, 1));
         let stretch = periods.data.columns[0].numbers().unwrap();
-        assert_eq!(periods.data.group, Some(vec![0, 0, 1, 1, 2, 3, 3, 3]));
+        assert_eq!(periods.data.group, Some(vec![1, 1, 2, 2, 3, 0, 0, 0]));
         assert_eq!(stretch, [0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 1.0, 2.0]);
         assert_eq!(periods.data.label, [0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
         assert_eq!(periods.lost, [0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn a_stretch_that_is_not_over_tells_nothing_even_of_deals_that_have_ended_in_it() {
+        let courses = [course(0, 7.0, Some(true)), course(4, 7.0, Some(true)), course(9, 1.0, Some(false))];
+        let periods = periods(&courses, &[], (vec![5.0, 10.0], Timestamp(12 * DAY)), (500, 1));
+        let stretch = periods.data.columns[0].numbers().unwrap();
+        assert_eq!((stretch, periods.data.label), (vec![0.0, 1.0, 0.0], vec![0.0, 1.0, 0.0]));
     }
 
     #[test]

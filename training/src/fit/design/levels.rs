@@ -1,6 +1,6 @@
 //! Levels of categories: how often each occurs, and the rate of the outcome in each.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use scorehouse_features::time::Timestamp;
 use scorehouse_features::value::Value;
 use scorehouse_models::encoder::Means;
@@ -41,6 +41,18 @@ impl Design<'_> {
         levels.retain(|level| level.1 > 0.0);
         levels.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         LevelCounts { levels, missing }
+    }
+
+    /// How often a level occurs, counted once for each entity that has it; for each row where no entities are told.
+    pub(super) fn cases(&self, column: &Column) -> usize {
+        let (codes, _) = level_codes(column, self.data.rows);
+        let named = self.rows.iter().filter_map(|row| Some((codes[*row as usize]?, *row)));
+        match &self.data.group {
+            None => named.count(),
+            Some(group) => {
+                named.map(|(code, row)| (code, group[row as usize])).collect::<FxHashSet<_>>().len()
+            }
+        }
     }
 
     pub(super) fn rate(&self, counts: &LevelCounts) -> Transform {

@@ -23,8 +23,8 @@ const ONE_HOT: usize = 30;
 /// Different numbers above which a number that recurs is also read as a level: with fewer, trees can tell each
 /// number from its neighbours by themselves.
 const RECURRING: usize = 255;
-/// Rows per different number from which a number recurs.
-const ROWS_PER_NUMBER: usize = 3;
+/// Entities, or rows where none are told, per different number from which a number recurs.
+const CASES_PER_NUMBER: usize = 3;
 /// Rows below which a linear model gets straight lines only.
 const ENOUGH_TO_BEND: usize = 500;
 
@@ -61,6 +61,21 @@ impl Design<'_> {
         block
     }
 
+    /// As [`Design::trees`], with nothing that is learnt from outcomes: for hazards, where an entity has a row for every
+    /// stretch that it lived through, so that the rate of a level it hardly shares tells how long it lived.
+    pub fn trees_without_rates(&self) -> Block {
+        let mut block = Block::default();
+        for (input, column, treatment) in self.kept() {
+            match treatment {
+                Treatment::Category | Treatment::ManyLevels => {
+                    block.push_code(input, &self.level_counts(column));
+                }
+                _ => self.numbers(column).into_iter().for_each(|transform| block.push(input, transform)),
+            }
+        }
+        block
+    }
+
     fn push_rates(&self, block: &mut Block, input: usize, counts: &LevelCounts) {
         block.push_rate(EncodedColumn::new(input, self.rate(counts)));
         block.push(input, frequency(counts));
@@ -83,7 +98,8 @@ impl Design<'_> {
         }
         let counts = self.level_counts(column);
         let (levels, named) = (counts.levels.len(), self.rows.len() - counts.missing);
-        let recurs = levels > RECURRING && named >= ROWS_PER_NUMBER * levels;
+        // A number that an entity has in each of its rows does not recur for that.
+        let recurs = levels > RECURRING && self.cases(column) >= CASES_PER_NUMBER * levels;
         // Numbers with fractions have no name; they must not be most of the column.
         (recurs && named * 2 > self.rows.len()).then_some(counts)
     }

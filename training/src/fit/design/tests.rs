@@ -84,3 +84,20 @@ fn every_design_encodes_what_the_encoder_encodes_and_linear_columns_have_no_gaps
     // Log, stretches and the missing flag of the number; three levels and the flag of the text.
     assert_eq!(linear.columns.len(), 1 + 1 + STRETCHES + 4);
 }
+
+#[test]
+fn a_number_that_an_entity_repeats_in_its_rows_does_not_recur() {
+    let rows: u32 = 2400;
+    let amounts =
+        |each: u32| Column::float("amount", (0..rows).map(|row| f64::from(row / each % 400)).collect());
+    let columns = |column: Column, group: Option<Vec<u32>>| {
+        let data = Dataset { group, ..data(vec![column], (0..rows).map(|row| f64::from(row % 2)).collect()) };
+        let (notes, all) = (screen(&data.columns, data.rows), (0..rows).collect::<Vec<u32>>());
+        let design = Design { data: &data, notes: &notes, rows: &all };
+        (design.trees().columns.len(), design.trees_without_rates().columns.len())
+    };
+    // Six rows of each of 400 amounts: six deals, or six looks at one.
+    assert_eq!(columns(amounts(1), None), (3, 1));
+    assert_eq!(columns(amounts(6), Some((0..rows).map(|row| row / 6).collect())), (1, 1));
+    assert_eq!(columns(amounts(1), Some((0..rows).collect())), (3, 1));
+}
