@@ -13,7 +13,7 @@ ONNX_LIB := $(ONNX_DIR)/libonnxruntime.so.1.31.1
 export SCOREHOUSE_PYTHON := $(abspath $(VENV))/bin/python
 export ORT_DYLIB_PATH := $(abspath $(ONNX_LIB))
 
-.PHONY: help demo demo-fresh build test lint deny unit crash docs notebooks python onnx bench kserve release clean-demo tools
+.PHONY: help demo demo-fresh build test lint deny fuzz unit crash docs notebooks python onnx bench kserve release clean-demo tools
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -42,6 +42,12 @@ lint: ## Formatting and lints only
 deny: ## Licences, advisories and sources of every dependency (installs cargo-deny once; needs the network)
 	@command -v cargo-deny >/dev/null || test -x target/tools/bin/cargo-deny || $(CARGO) install --locked --quiet --root target/tools cargo-deny
 	PATH="$$PWD/target/tools/bin:$$PATH" cargo-deny check
+
+fuzz: ## Give every parser of outside bytes a minute of libFuzzer (FUZZ_SECONDS; installs cargo-fuzz once)
+	@command -v cargo-fuzz >/dev/null || test -x target/tools/bin/cargo-fuzz || $(CARGO) install --locked --quiet --root target/tools cargo-fuzz
+	@for target in fuzz/targets/*.rs; do name=$$(basename $$target .rs); \
+	  PATH="$$PWD/target/tools/bin:$$PATH" RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --fuzz-dir fuzz $$name $$(mktemp -d) fuzz/corpus/$$name -- \
+	    -max_total_time=$${FUZZ_SECONDS:-60} -max_len=65536 -rss_limit_mb=4096 -timeout=10 || exit 1; done
 
 unit: ## Tests of the lower crates only (no DataFusion, no server): seconds when warm
 	$(CARGO) nextest run --locked -p scorehouse-features -p scorehouse-models -p scorehouse-training

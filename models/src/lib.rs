@@ -3,10 +3,11 @@
 //! In the order of one score's way: what a model reads and answers ([`signature`]), how values become
 //! numbers ([`encoder`]), what computes ([`predictor`]), what its number means ([`calibration`]) and how sure it
 //! is ([`certainty`]), why it came out so ([`reason`]), when it comes true ([`timing`]), what would
-//! change it ([`what_if`]), all of it in one frozen file ([`artifact`]), scored ([`score`]), and kept,
+//! change it ([`what_if`]), how its inputs lay in training ([`baseline`]), all of it in one frozen file ([`artifact`]), scored ([`score`]), and kept,
 //! named and moved ([`registry`]).
 
 pub mod artifact;
+pub mod baseline;
 pub mod calibration;
 pub mod certainty;
 pub mod encoder;
@@ -21,6 +22,7 @@ pub mod timing;
 pub mod what_if;
 
 pub use artifact::{Artifact, Golden};
+pub use baseline::Baseline;
 pub use calibration::Calibration;
 pub use certainty::{Interval, Support};
 pub use encoder::{EncodedColumn, Encoder, Scaling, Transform};

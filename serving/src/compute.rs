@@ -20,6 +20,8 @@ const RETRY_AFTER: u32 = 1;
 pub struct Compute {
     pool: rayon::ThreadPool,
     work: Arc<Semaphore>,
+    /// Permits of work that spreads over all threads.
+    whole: u32,
     waits: Arc<Semaphore>,
     joins: Arc<Semaphore>,
     panics: IntCounter,
@@ -30,7 +32,7 @@ pub struct Compute {
 pub struct Doors {
     /// Worker threads; 0 means one per core.
     pub threads: usize,
-    /// Batches of CPU work.
+    /// Pieces of CPU work that take one thread; one that spreads over all of them counts for as many as there are.
     pub work: usize,
     /// Waits for a disk, such as a durable push.
     pub waits: usize,
@@ -45,13 +47,13 @@ impl Default for Doors {
 }
 
 impl Doors {
-    /// Doors for a pool of `threads` (0: one per core). Two batches a thread keep every thread at work; a third
-    /// would only wait, and its caller is better told so.
+    /// Doors for a pool of `threads` (0: one per core). Two pieces of work a thread, or two that spread over all threads,
+    /// keep every thread at work; a third would only wait, and its caller is better told so.
     #[must_use]
     pub fn of(threads: usize) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let working = if threads == 0 { cores } else { threads };
-        Self { threads, work: (2 * working).max(4), ..Self::default() }
+        Self { threads, work: 2 * working, ..Self::default() }
     }
 }
 
@@ -68,9 +70,11 @@ impl Compute {
             .map_err(|error| ServeError::Bug {
                 message: format!("the compute pool did not start: {error}"),
             })?;
+        let whole = pool.current_num_threads().min(doors.work).max(1);
         Ok(Self {
             pool,
             work: Arc::new(Semaphore::new(doors.work)),
+            whole: u32::try_from(whole).unwrap_or(u32::MAX),
             waits: Arc::new(Semaphore::new(doors.waits)),
             joins: Arc::new(Semaphore::new(doors.joins)),
             panics,
@@ -85,7 +89,26 @@ impl Compute {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, ServeError> {
-        let permit = take(&self.work)?;
+        self.within(take(&self.work)?, work).await
+    }
+
+    /// Runs CPU work that spreads over all threads of the pool: while one such piece runs another may wait, and no
+    /// third. Each takes as long as all before it, so that a queue of them would make every one of them slow.
+    ///
+    /// # Errors
+    /// As [`Compute::work`].
+    pub async fn spread<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, ServeError> {
+        self.within(take_many(&self.work, self.whole)?, work).await
+    }
+
+    async fn within<T: Send + 'static>(
+        &self,
+        permit: OwnedSemaphorePermit,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, ServeError> {
         let (done, answer) = oneshot::channel();
         self.pool.spawn(move || {
             let result = catch_unwind(AssertUnwindSafe(work));
@@ -139,7 +162,12 @@ impl Compute {
 }
 
 fn take(permits: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, ServeError> {
-    Arc::clone(permits).try_acquire_owned().map_err(|_| ServeError::Overloaded { retry_after: RETRY_AFTER })
+    take_many(permits, 1)
+}
+
+fn take_many(permits: &Arc<Semaphore>, count: u32) -> Result<OwnedSemaphorePermit, ServeError> {
+    let taken = Arc::clone(permits).try_acquire_many_owned(count);
+    taken.map_err(|_| ServeError::Overloaded { retry_after: RETRY_AFTER })
 }
 
 #[cfg(test)]
@@ -154,6 +182,19 @@ mod tests {
     async fn work_without_a_permit_is_refused_with_a_time_to_come_back() {
         let compute = compute(Doors { work: 0, ..Doors::default() });
         assert!(matches!(compute.work(|| 1).await, Err(ServeError::Overloaded { retry_after: 1 })));
+    }
+
+    #[tokio::test]
+    async fn work_that_spreads_takes_the_place_of_as_many_pieces_as_there_are_threads() {
+        let compute = compute(Doors { threads: 2, work: 4, ..Doors::default() });
+        let held = [take_many(&compute.work, 2).unwrap(), take(&compute.work).unwrap()];
+        assert!(
+            matches!(compute.spread(|| 1).await, Err(ServeError::Overloaded { .. })),
+            "one place is left"
+        );
+        assert_eq!(compute.work(|| 1).await.unwrap(), 1);
+        drop(held);
+        assert_eq!(compute.spread(|| 1).await.unwrap(), 1);
     }
 
     #[tokio::test]

@@ -31,10 +31,26 @@ impl Server {
     /// # Errors
     /// When it does not start.
     pub fn start_with(folder: &Path, variables: &[(&str, &str)]) -> Result<Self> {
-        let mut child = Command::new(binary()?)
+        let mut command = Command::new(binary()?);
+        command.envs(variables.iter().copied());
+        Self::spawn(folder, command)
+    }
+
+    /// As [`Server::start`], by a command that runs the one it is given, such as a shell with settings of its own.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn start_under(folder: &Path, under: &[&str]) -> Result<Self> {
+        let (first, rest) = under.split_first().context("no command")?;
+        let mut command = Command::new(first);
+        command.args(rest).arg(binary()?);
+        Self::spawn(folder, command)
+    }
+
+    fn spawn(folder: &Path, mut command: Command) -> Result<Self> {
+        let mut child = command
             .args(["serve", "--listen", "127.0.0.1:0", "--json"])
             .current_dir(folder)
-            .envs(variables.iter().copied())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()?;
@@ -69,6 +85,12 @@ impl Server {
     #[must_use]
     pub fn grpc(&self) -> Option<&str> {
         self.grpc.as_deref()
+    }
+
+    /// The process.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// What the server wrote to standard error so far: its log.

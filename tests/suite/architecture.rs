@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// What each room may import of the others.
-const ALLOWED: [(&str, &[&str]); 8] = [
+const ALLOWED: [(&str, &[&str]); 9] = [
     ("scorehouse-features", &[]),
     ("scorehouse-offline", &["scorehouse-features"]),
     ("scorehouse-models", &["scorehouse-features"]),
@@ -23,6 +23,7 @@ const ALLOWED: [(&str, &[&str]); 8] = [
         ],
     ),
     ("scorehouse-tests", &[]),
+    ("scorehouse-entries", &["scorehouse-features", "scorehouse-models"]),
     (
         "scorehouse-bench",
         &[

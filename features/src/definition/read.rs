@@ -10,6 +10,7 @@ pub(super) mod forecast;
 pub(super) mod format;
 pub(super) mod learning;
 pub(super) mod model;
+pub(super) mod monitor;
 pub(super) mod policy;
 pub(super) mod request;
 pub(super) mod score_log;

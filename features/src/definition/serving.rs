@@ -1,6 +1,7 @@
 //! How a model's answers are put to use: who is asked beside the champion, what is done about a score, and when it
-//! counts as changed.
+//! counts as changed, and when the model itself is to be looked at.
 
+use crate::definition::monitor::MonitorSpec;
 use crate::definition::policy::PolicySpec;
 use crate::definition::webhook::WatchSpec;
 use crate::ids::{FeatureName, ReferenceName};
@@ -14,6 +15,8 @@ pub struct ServingSpec {
     pub policy: Option<PolicySpec>,
     /// When a score counts as changed.
     pub watch: Option<WatchSpec>,
+    /// When the model's own scores call for attention.
+    pub monitor: Option<MonitorSpec>,
 }
 
 /// How the version behind the alias `challenger` is tried out.
@@ -39,8 +42,10 @@ pub enum ChallengerMode {
 /// Whose key decides who answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SplitBy {
-    /// That of the entity scored.
+    /// That of the entity scored, of the customer recommended to, or of the row of a table.
     Own,
+    /// The value of a column, of a model over a plain table.
+    Column(String),
     /// That of an entity it refers to; without one, its own.
     Reference {
         /// The role of the reference.

@@ -19,6 +19,7 @@ pub use golden::Golden;
 pub use sections::{SectionKind, Sections};
 pub use tensors::Tensors;
 
+use crate::baseline::Baseline;
 use crate::calibration::Calibration;
 use crate::certainty::Support;
 use crate::encoder::Encoder;
@@ -47,6 +48,8 @@ pub struct Artifact {
     pub timing: Option<Timing>,
     /// What people can change, each input at most once.
     pub levers: Vec<Lever>,
+    /// How its inputs lay in training; none when nobody looked.
+    pub baseline: Option<Baseline>,
     /// Samples that must score as recorded, checked whenever the model is loaded.
     pub golden: Vec<Golden>,
     /// Anything to know about how it came to be: a JSON object, kept as it is, read by nobody here.
@@ -65,10 +68,13 @@ struct Manifest {
     timing: Option<TimingForm>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     levers: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    baseline: bool,
     details: serde_json::Value,
     sections: Vec<format::SectionEntry>,
 }
 
+const BASELINE: &str = "baseline";
 const ENCODER: &str = "encoder";
 const GOLDEN: &str = "golden";
 const LEVERS: &str = "levers";
@@ -87,9 +93,19 @@ impl Artifact {
     ) -> Result<Self, ModelError> {
         let details = serde_json::Value::Null;
         let golden = Vec::new();
-        let (support, timing, levers) = (None, None, Vec::new());
-        let artifact =
-            Self { signature, encoder, predictor, calibration, support, timing, levers, golden, details };
+        let (support, timing, levers, baseline) = (None, None, Vec::new(), None);
+        let artifact = Self {
+            signature,
+            encoder,
+            predictor,
+            calibration,
+            support,
+            timing,
+            levers,
+            baseline,
+            golden,
+            details,
+        };
         artifact.check()?;
         Ok(artifact)
     }
@@ -137,6 +153,16 @@ impl Artifact {
         Ok(self)
     }
 
+    /// Keeps how its inputs lay in training.
+    ///
+    /// # Errors
+    /// [`ModelError::Invalid`] when it does not fit the inputs.
+    pub fn with_baseline(mut self, baseline: Baseline) -> Result<Self, ModelError> {
+        self.baseline = Some(baseline);
+        self.check()?;
+        Ok(self)
+    }
+
     /// Keeps what was learnt on the way.
     #[must_use]
     pub fn with_details(mut self, details: serde_json::Value) -> Self {
@@ -155,6 +181,7 @@ impl Artifact {
         self.support.map_or(Ok(()), Support::check)?;
         self.timing.as_ref().map_or(Ok(()), |timing| timing.check(&self.signature))?;
         self.levers.iter().try_for_each(|lever| lever.check(&self.signature))?;
+        self.baseline.as_ref().map_or(Ok(()), |baseline| baseline.check(&self.signature))?;
         if self.timing.is_some() && self.signature.output != Output::Probability {
             return Err(ModelError::invalid(
                 "timing",
@@ -194,6 +221,9 @@ impl Artifact {
         if !self.levers.is_empty() {
             sections.put_json(LEVERS, &self.levers)?;
         }
+        if let Some(baseline) = &self.baseline {
+            sections.put_json(BASELINE, baseline)?;
+        }
         sections.put_json(GOLDEN, &golden::write(&self.golden))?;
         let manifest = Manifest {
             signature: self.signature.clone(),
@@ -202,6 +232,7 @@ impl Artifact {
             support: self.support,
             timing,
             levers: !self.levers.is_empty(),
+            baseline: self.baseline.is_some(),
             details: self.details.clone(),
             sections: sections.entries(),
         };
@@ -225,6 +256,7 @@ impl Artifact {
             calibration: manifest.calibration,
             support: manifest.support,
             levers: if manifest.levers { sections.json(LEVERS)? } else { Vec::new() },
+            baseline: manifest.baseline.then(|| sections.json(BASELINE)).transpose()?,
             timing: manifest.timing.map(|form| Timing::read(&form, &sections)).transpose()?,
             details: manifest.details,
             signature: manifest.signature,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::samples::{artifacts, forest};
 use super::*;
+use crate::baseline::{InputBaseline, Spread};
 
 fn bytes() -> Vec<u8> {
     artifacts().remove(1).1.to_bytes().unwrap()
@@ -73,6 +74,19 @@ fn a_later_format_is_refused_with_both_numbers() {
 fn other_files_are_not_artifacts() {
     for other in [&b""[..], b"PK\x03\x04", b"\x89SCORE\n\n....", &[0; 64]] {
         assert!(matches!(Artifact::from_bytes(other), Err(ModelError::NotAnArtifact)));
+    }
+}
+
+#[test]
+fn how_inputs_lay_in_training_is_kept_and_must_fit_them() {
+    let numbers = || InputBaseline { missing: 2, spread: Spread::of_numbers(&[0.1, 1.0 / 3.0, 7.5]) };
+    let levels = || InputBaseline { missing: 0, spread: Spread::of_levels(["gold", "basic"].into_iter()) };
+    let fits = || Baseline::new(vec![numbers(), levels(), numbers(), levels()]);
+    let artifact = artifacts().remove(0).1.with_baseline(fits()).unwrap();
+    let read = Artifact::from_bytes(&artifact.to_bytes().unwrap()).unwrap();
+    assert_eq!(read.baseline, Some(fits()));
+    for wrong in [vec![numbers()], vec![levels(), levels(), numbers(), levels()]] {
+        assert!(artifacts().remove(0).1.with_baseline(Baseline::new(wrong)).is_err());
     }
 }
 

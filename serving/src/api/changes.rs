@@ -13,7 +13,7 @@ use scorehouse_features::ids::EntityKey;
 use tokio::time::Instant;
 
 use super::body::QueryOf;
-use crate::access::Caller;
+use crate::access::{Caller, Role};
 use crate::changes::{Change, Listener};
 use crate::error::ServeError;
 use crate::problem::ErrorAnswer;
@@ -97,7 +97,7 @@ impl Ear {
         for change in changes {
             self.from = change.id;
             if self.hears(&change) {
-                let event = Event::default().event("score_changed").id(change.id.to_string());
+                let event = Event::default().event(change.kind.as_str()).id(change.id.to_string());
                 self.ready.push_back(event.data(&change.body));
             }
         }
@@ -109,9 +109,13 @@ impl Ear {
         if !asked || !self.caller.may_use(&change.model) {
             return false;
         }
-        let Ok(key) = EntityKey::new(&change.key) else { return false };
+        // What is about the model itself is for those who look after it.
+        let Some((entity, key)) = &change.about else {
+            return matches!(self.caller.role(), Role::Scientist | Role::Operator);
+        };
+        let Ok(key) = EntityKey::new(key) else { return false };
         let (online, now) = (self.state.online.as_ref(), self.state.clock.now());
         // What cannot be looked up is not shown.
-        self.caller.sees(online, &change.entity, &key, now).unwrap_or(false)
+        self.caller.sees(online, entity, &key, now).unwrap_or(false)
     }
 }

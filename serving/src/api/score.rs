@@ -40,7 +40,7 @@ pub async fn score(
     }
     drop(request);
     let inside = state.clone();
-    state.compute.work(move || score::score(&inside, asker, &model, &body.object()?)).await?.map(json)
+    state.compute.spread(move || score::score(&inside, asker, &model, &body.object()?)).await?.map(json)
 }
 
 /// Loads a version that a request names by number, if it is not loaded yet.

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 
 use super::body::{JsonBody, PathOf, QueryOf};
+use crate::access::Caller;
 use crate::error::ServeError;
 use crate::problem::ErrorAnswer;
 use crate::service::changes::{self, DeliveriesAnswer, DeliveriesAsked, RedeliverAnswer, RedeliverRequest};
@@ -36,10 +37,11 @@ pub async fn deliveries(
 )]
 pub async fn redeliver(
     State(state): State<AppState>,
+    caller: Caller,
     PathOf(webhook): PathOf<String>,
     body: JsonBody,
 ) -> Result<Json<RedeliverAnswer>, ServeError> {
     let request: RedeliverRequest = body.object()?;
     let inside = state.clone();
-    state.compute.wait(move || changes::redeliver(&inside, &webhook, &request)).await?.map(Json)
+    state.compute.wait(move || changes::redeliver(&inside, &caller, &webhook, &request)).await?.map(Json)
 }

@@ -4,6 +4,7 @@
 //! beside the champion without anyone hearing it, or in a `split`, where a hash of a chosen key decides who answers
 //! (`split`). Either way its answers are in the score log under their variant, and the monitor lays both side by side.
 
+mod followed;
 mod shadow;
 mod split;
 
@@ -12,8 +13,9 @@ use scorehouse_features::definition::{ChallengerMode, ChallengerSpec, Project, S
 use scorehouse_features::ids::FeatureName;
 use scorehouse_features::view::FeaturePlan;
 
+pub use followed::{Followed, ListFollowed};
 pub use shadow::Shadows;
-pub use split::{Arms, Followed};
+pub use split::Arms;
 
 use crate::error::ServeError;
 
@@ -57,6 +59,8 @@ pub struct Challenge {
 #[derive(Debug)]
 enum By {
     Own,
+    /// The value of a column, of rows of a plain table.
+    Column(String),
     /// The key that this feature holds, read by this plan.
     Reference(FeatureName, Box<FeaturePlan>),
 }
@@ -70,14 +74,15 @@ impl Challenges {
         let mut all = FxHashMap::default();
         for (name, model) in &project.models {
             let set = model.pipeline.feature_set().and_then(|set| project.feature_sets.get(set));
-            let (Some(spec), Some(set)) = (&model.serving.challenger, set) else { continue };
-            let ChallengerSpec { mode, share, by } = spec;
-            let by = match by {
-                SplitBy::Own => By::Own,
-                SplitBy::Reference { key, .. } => {
+            let Some(ChallengerSpec { mode, share, by }) = &model.serving.challenger else { continue };
+            let by = match (by, set) {
+                (SplitBy::Column(column), _) => By::Column(column.clone()),
+                (SplitBy::Reference { key, .. }, Some(set)) => {
                     let plan = FeaturePlan::compile(project, &set.entity, std::slice::from_ref(key))?;
                     By::Reference(key.clone(), Box::new(plan))
                 }
+                // Only a model over the feature store has references.
+                (SplitBy::Own | SplitBy::Reference { .. }, _) => By::Own,
             };
             let model = name.to_string();
             all.insert(model.clone(), Challenge { model, mode: *mode, share: *share, by });
@@ -116,6 +121,12 @@ impl Challenge {
         // 53 bits: every such fraction is a float of its own.
         let place = (u64::from_le_bytes(first) >> 11) as f64 / (1_u64 << 53) as f64;
         place < self.share
+    }
+
+    /// True for what a shadow is asked about; without a key only when it is asked about all.
+    #[must_use]
+    pub fn follows(&self, key: Option<&str>) -> bool {
+        key.map_or(self.share >= 1.0, |key| self.takes(key))
     }
 }
 

@@ -19,6 +19,7 @@ use super::{Followed, Variant};
 use crate::error::ServeError;
 use crate::live_model::{LiveModel, Selected};
 use crate::score_log::{Answer as Kept, Asker, Computed, Given, ScoreLog, score_bytes};
+use crate::service::recommend::list_bytes;
 use crate::telemetry::Metrics;
 
 /// Rows that wait at most.
@@ -192,29 +193,40 @@ impl Worker {
         let mut bodies = Vec::with_capacity(rows.len());
         for (number, row) in rows {
             match self.score(&challenger.model, row) {
-                Ok(body) => bodies.push((*number, &row.key, body)),
+                Ok(body) => bodies.push((*number, row.key(), body)),
                 Err(error) => {
                     tracing::debug!(model = challenger.model.name(), %error, "a shadow could not score");
                 }
             }
         }
-        let answers = bodies.iter().map(|(row, key, body)| Kept { row: *row, key: Some(key.as_str()), body });
+        let answers = bodies.iter().map(|(row, key, body)| Kept { row: *row, key: *key, body });
         let variant = Some(Variant::Shadow);
         self.log.keep(Given { at: *at, selected: challenger, asker, variant }, answers);
         bodies.len()
     }
 
-    /// The bytes of one score. The challenger reads its own inputs, as of the champion's moment.
+    /// The bytes of one answer. The challenger reads its own inputs, as of the champion's moment.
     fn score(&mut self, model: &LiveModel, row: &Followed) -> Result<Vec<u8>, ServeError> {
-        let Followed { key, as_of, given } = row;
-        let (plan, _) = model.plan()?;
-        let read = Read { key, as_of: *as_of, request: &RequestFields::new(), overrides: given };
-        plan.read(self.online.as_ref(), &read, &mut self.read, &mut self.values)?;
-        let inputs = model.scoring().signature().inputs.len().min(self.values.len());
-        let inputs = &self.values[..inputs];
-        let score = model.scoring().score(inputs, *as_of, 0, &mut self.scratch)?;
-        let computed = Computed { as_of: *as_of, stored: true, inputs, given, score: &score, decision: None };
-        Ok(score_bytes(model, computed))
+        match row {
+            Followed::Entity { key, as_of, given } => {
+                let (plan, _) = model.plan()?;
+                let request = RequestFields::new();
+                let read = Read { key, as_of: *as_of, request: &request, overrides: given };
+                plan.read(self.online.as_ref(), &read, &mut self.read, &mut self.values)?;
+                let inputs = model.scoring().signature().inputs.len().min(self.values.len());
+                let inputs = &self.values[..inputs];
+                let score = model.scoring().score(inputs, *as_of, 0, &mut self.scratch)?;
+                let (as_of, stored, decision) = (*as_of, true, None);
+                Ok(score_bytes(model, Computed { as_of, stored, inputs, given, score: &score, decision }))
+            }
+            Followed::Inputs { as_of, values, .. } => {
+                let score = model.scoring().score(values, *as_of, 0, &mut self.scratch)?;
+                let (as_of, stored, decision, given) = (*as_of, false, None, &[][..]);
+                let computed = Computed { as_of, stored, inputs: values, given, score: &score, decision };
+                Ok(score_bytes(model, computed))
+            }
+            Followed::List(list) => list_bytes(self.online.as_ref(), model, list),
+        }
     }
 }
 

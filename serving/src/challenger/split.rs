@@ -1,5 +1,6 @@
 //! Who answers which row of a request.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 
 use scorehouse_features::ids::EntityKey;
@@ -7,9 +8,10 @@ use scorehouse_features::time::Timestamp;
 use scorehouse_features::value::Value;
 use scorehouse_features::view::{FeaturePlan, Read, RequestFields, Scratch, key::key_text};
 
-use super::{By, Challenge, Variant};
+use super::{By, Challenge, Followed, Variant};
 use crate::error::ServeError;
 use crate::live_model::Selected;
+use crate::service::scalar::Fields;
 use crate::service::score::{EntityAsked, ScoreRequest};
 use crate::state::AppState;
 
@@ -19,17 +21,6 @@ pub struct Arms<'s> {
     first: Selected,
     split: Option<Split<'s>>,
     shadow: Option<(&'s Challenge, Selected)>,
-}
-
-/// An entity that a shadow is to score as well.
-#[derive(Debug, Clone)]
-pub struct Followed {
-    /// Its key.
-    pub key: EntityKey,
-    /// The moment whose knowledge counts.
-    pub as_of: Timestamp,
-    /// What the request gave in place of stored values, by the challenger's slots.
-    pub given: Vec<(usize, Value)>,
 }
 
 #[derive(Debug)]
@@ -48,9 +39,13 @@ impl<'s> Arms<'s> {
     ///
     /// # Errors
     /// As for [`LiveModels::select`](crate::live_model::LiveModels::select).
-    pub fn select(state: &'s AppState, model: &str, request: &ScoreRequest<'_>) -> Result<Self, ServeError> {
-        let first = state.live.select(model, request.alias.as_deref(), request.version)?;
-        let named = request.alias.is_some() || request.version.is_some();
+    pub fn select(
+        state: &'s AppState,
+        model: &str,
+        (alias, version): (Option<&str>, Option<u32>),
+    ) -> Result<Self, ServeError> {
+        let first = state.live.select(model, alias, version)?;
+        let named = alias.is_some() || version.is_some();
         let challenge = if named { None } else { state.challenges.split(model) };
         let split =
             challenge.map(|challenge| Split { challenge, challenger: state.live.behind(model, CHALLENGER) });
@@ -108,7 +103,47 @@ impl<'s> Arms<'s> {
         };
         let Some(key) = EntityKey::new(key).ok().filter(|_| takes) else { return Ok(None) };
         let given = challenger.model.given_where_read(&[&request.features, &entity.features]);
-        Ok(Some(Box::new(Followed { key, as_of, given })))
+        Ok(Some(Box::new(Followed::Entity { key, as_of, given })))
+    }
+
+    /// What the shadow is to score of a row of plain values, of a model that reads a table.
+    #[must_use]
+    pub fn followed_inputs(
+        &self,
+        fields: &Fields<'_>,
+        (key, as_of): (Option<&str>, Timestamp),
+    ) -> Option<Box<Followed>> {
+        let (challenge, challenger) =
+            self.shadow.as_ref().filter(|(_, other)| other.model.entity().is_none())?;
+        if !challenge.follows(deciding(challenge, fields, key).as_deref()) {
+            return None;
+        }
+        let values = challenger.model.inputs_where_read(fields);
+        Some(Box::new(Followed::Inputs { key: key.map(str::to_owned), as_of, values }))
+    }
+
+    /// The variant that answers a row of plain values, of a model that reads a table; none outside a split.
+    #[must_use]
+    pub fn variant_of_inputs(&self, fields: &Fields<'_>, key: Option<&str>) -> Option<Variant> {
+        let Some(Split { challenge, challenger: Some(_) }) = &self.split else { return self.undecided() };
+        let takes = self.first.model.entity().is_none()
+            && deciding(challenge, fields, key).is_some_and(|key| challenge.takes(&key));
+        Some(if takes { Variant::Challenger } else { Variant::Champion })
+    }
+
+    /// The variant that recommends to a customer; none outside a split. A stranger is the champion's.
+    #[must_use]
+    pub fn variant_of_customer(&self, customer: Option<&str>) -> Option<Variant> {
+        let Some(Split { challenge, challenger: Some(_) }) = &self.split else { return self.undecided() };
+        let takes = customer.is_some_and(|key| challenge.takes(key));
+        Some(if takes { Variant::Challenger } else { Variant::Champion })
+    }
+
+    /// The challenger that is asked for a list as well, beside the champion.
+    #[must_use]
+    pub fn shadow_of_customer(&self, customer: Option<&str>) -> Option<&Selected> {
+        let (challenge, challenger) = self.shadow.as_ref()?;
+        challenge.follows(customer).then_some(challenger)
     }
 
     /// The variant of rows that no key decides; none outside a split.
@@ -156,6 +191,13 @@ fn given_key(challenge: &Challenge, request: &ScoreRequest<'_>, entity: &EntityA
     let (_, value) = given.into_iter().find(|(known, _)| **known == *name)?;
     let value = value.to_value(&name, scorehouse_features::value::ValueType::Text).ok()?;
     key_text(&value).map(std::borrow::Cow::into_owned)
+}
+
+/// The key that decides for a row of plain values: what names it, or the column that the project declares.
+fn deciding<'a>(challenge: &Challenge, fields: &'a Fields<'_>, key: Option<&'a str>) -> Option<Cow<'a, str>> {
+    let By::Column(column) = &challenge.by else { return key.map(Cow::Borrowed) };
+    let (_, value) = fields.0.iter().rev().find(|(name, _)| **name == **column)?;
+    value.text()
 }
 
 thread_local! {

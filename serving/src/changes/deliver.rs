@@ -162,7 +162,7 @@ impl Courier {
             .agent
             .post(&self.hook.url)
             .header("content-type", "application/json")
-            .header("x-scorehouse-event", "score_changed")
+            .header("x-scorehouse-event", &delivery.kind)
             .header("x-scorehouse-delivery", delivery.change.to_string())
             .header("x-scorehouse-signature", signature(self.secret.0.as_bytes(), seconds, &delivery.body));
         let short = |text: String| text.chars().take(MOST_TOLD).collect::<String>();

@@ -20,14 +20,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex, RwLock};
-use scorehouse_features::definition::Project;
+use scorehouse_features::definition::{Project, WebhookSpec};
 use scorehouse_features::ids::EntityName;
 use tokio::sync::{Semaphore, watch};
 
 pub use deliver::{Secrets, deliver};
 pub use rescore::follow;
 pub use sign::signature;
-pub use store::{ChangeStore, Delivery, DeliveryState};
+pub use store::{Alarms, ChangeStore, Delivery, DeliveryState, Raised, Redelivery};
 pub use touch::{Touched, touched};
 
 use crate::error::ServeError;
@@ -39,17 +39,53 @@ pub const REMEMBERED: usize = 10_000;
 /// Listeners at once.
 const MOST_LISTENERS: usize = 256;
 
-/// One score that moved across an edge, as it is told.
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A pushed fact moved a score across an edge.
+    ScoreChanged,
+    /// A model's own scores crossed a limit of `[model.X.monitor]`.
+    LimitCrossed,
+    /// They are within it again.
+    LimitKept,
+    /// The model was trained again because of that.
+    Retrained,
+    /// It could not be.
+    RetrainingFailed,
+}
+
+impl Kind {
+    const ALL: [Self; 5] =
+        [Self::ScoreChanged, Self::LimitCrossed, Self::LimitKept, Self::Retrained, Self::RetrainingFailed];
+
+    /// The kind as listeners and webhooks are told it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ScoreChanged => "score_changed",
+            Self::LimitCrossed => "limit_crossed",
+            Self::LimitKept => "limit_kept",
+            Self::Retrained => "retrained",
+            Self::RetrainingFailed => "retraining_failed",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+/// One change as it is told: of a score that moved across an edge, or of a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// Its number: ascending, never given twice.
     pub id: u64,
+    /// What happened.
+    pub kind: Kind,
     /// The model.
     pub model: String,
-    /// The kind of entity scored.
-    pub entity: EntityName,
-    /// Its key.
-    pub key: String,
+    /// The kind and key of the entity scored; none when it is about the model.
+    pub about: Option<(EntityName, String)>,
     /// All of it as JSON.
     pub body: String,
 }
@@ -71,7 +107,6 @@ pub struct Changes {
     newest: watch::Sender<u64>,
     closing: watch::Sender<bool>,
     listeners: Arc<Semaphore>,
-    webhooks: Vec<(String, Option<Vec<String>>)>,
 }
 
 /// One watched model.
@@ -111,27 +146,21 @@ impl Wake {
 }
 
 impl Changes {
-    /// Opens what a project declares; without a watched model nothing is opened.
+    /// Opens what a project declares; where nothing is watched and no model watched over, nothing is opened.
     ///
     /// # Errors
     /// What compiling features and opening the store report.
     pub fn open(project: &Project) -> Result<Self, ServeError> {
         let watched = touch::watched(project)?;
-        let store = match watched.is_empty() {
+        let monitored = project.models.values().any(|model| model.serving.monitor.is_some());
+        let store = match watched.is_empty() && !monitored {
             true => None,
             false => Some(ChangeStore::open(&project.state)?),
         };
         let latest = store.as_ref().map_or(Ok(VecDeque::new()), |store| store.latest(REMEMBERED))?;
         let newest = latest.back().map_or(0, |change| change.id);
-        let models = |names: &Vec<scorehouse_features::ids::ModelName>| {
-            names.iter().map(ToString::to_string).collect()
-        };
-        let webhooks = project.webhooks.values();
         Ok(Self {
             referrers: RwLock::new(Referrers::compile(project, &watched)?),
-            webhooks: webhooks
-                .map(|hook| (hook.name.to_string(), hook.models.as_ref().map(models)))
-                .collect(),
             watched,
             store,
             pending: Mutex::default(),
@@ -144,7 +173,7 @@ impl Changes {
         })
     }
 
-    /// The store; none when nothing is watched.
+    /// The store; none when nothing is watched and no model watched over.
     #[must_use]
     pub const fn store(&self) -> Option<&ChangeStore> {
         self.store.as_ref()
@@ -210,7 +239,8 @@ impl Changes {
         }
     }
 
-    fn remember(&self, change: Change) {
+    /// Tells whoever listens.
+    pub fn remember(&self, change: Change) {
         let id = change.id;
         let mut latest = self.latest.write();
         latest.push_back(Arc::new(change));
@@ -221,13 +251,14 @@ impl Changes {
         self.newest.send_replace(id);
         self.wake.ring();
     }
+}
 
-    /// The webhooks that hear of a model.
-    fn hooks(&self, model: &str) -> Vec<&str> {
-        let hears =
-            |models: &Option<Vec<String>>| models.as_ref().is_none_or(|all| all.iter().any(|m| m == model));
-        self.webhooks.iter().filter(|(_, models)| hears(models)).map(|(name, _)| name.as_str()).collect()
-    }
+/// The webhooks that hear of a model.
+#[must_use]
+pub fn webhooks_of<'p>(project: &'p Project, model: &str) -> Vec<&'p str> {
+    let hears =
+        |hook: &&WebhookSpec| hook.models.as_ref().is_none_or(|all| all.iter().any(|m| m.as_str() == model));
+    project.webhooks.values().filter(hears).map(|hook| hook.name.as_str()).collect()
 }
 
 /// Leave to listen, and the number of the newest change.

@@ -10,7 +10,7 @@ use scorehouse_models::{Output, Score};
 use serde_json::{Value as Json, json};
 
 use super::store::{Draft, Mark, Told};
-use super::{Changes, Watched};
+use super::{Changes, Watched, webhooks_of};
 use crate::error::ServeError;
 use crate::policy::Decision;
 use crate::service::score::{EntityAsked, EntityRead, score_entity};
@@ -26,7 +26,7 @@ const REST: Duration = Duration::from_secs(1);
 /// # Errors
 /// [`ServeError::Io`] when it cannot be started.
 pub fn follow(state: &AppState) -> Result<(), ServeError> {
-    if state.changes.store().is_none() {
+    if state.changes.watched.is_empty() {
         return Ok(());
     }
     let (changes, parts) = (state.changes.clone(), state.downgrade());
@@ -126,7 +126,7 @@ fn look(state: &AppState, watched: &Watched, mark: &Mark) -> Result<(), ServeErr
     let band =
         before.map_or_else(|| watched.bands.of(output), |before| watched.bands.moved(before.band, output));
     let now = Told { band, output, version, at };
-    let hooks = changes.hooks(&watched.model);
+    let hooks = webhooks_of(&state.project, &watched.model);
     let body =
         |id: u64| before.map_or_else(String::new, |before| told(id, watched, mark, (&before, &now), &scored));
     let moved = before.is_some_and(|before| before.band != band);

@@ -22,7 +22,7 @@ pub fn run(session: &Session, args: &ReplayArgs) -> Outcome<()> {
     let report = replay.run(args.model.as_deref())?;
     show(&report, session.json)?;
     if report.different > 0 {
-        let message = format!("{} of {} scores differ from history", report.different, report.rows);
+        let message = format!("{} of {} answers differ from history", report.different, report.rows);
         return Err(Failure::data(message));
     }
     Ok(())
@@ -42,7 +42,7 @@ pub fn range(since: Option<&str>, until: Option<&str>) -> Outcome<Range> {
 impl Report for SkewReport {
     fn human(&self) -> String {
         let mut text = format!(
-            "{} scores computed again: {} the same to the last bit, {} not",
+            "{} answers computed again: {} the same to the last bit, {} not",
             count(self.rows as u64),
             count(self.same as u64),
             count(self.different as u64)
@@ -76,7 +76,7 @@ impl Report for SkewReport {
         }
         for skipped in &self.skipped {
             text.push_str(&format!(
-                "\n{} version {}: {} scores passed over: {}",
+                "\n{} version {}: {} answers passed over: {}",
                 skipped.model,
                 skipped.version,
                 count(skipped.rows as u64),

@@ -6,7 +6,7 @@ use crate::changes::{ChangeStore, DeliveryState};
 use crate::cli::args::WebhooksCommand;
 use crate::cli::failure::Outcome;
 use crate::cli::output::{Report, show, table};
-use crate::cli::session::Session;
+use crate::cli::session::{Session, actor};
 use crate::service::changes::{DeliveriesAnswer, DeliveriesAsked, RedeliverAnswer, check_webhook, list};
 
 /// Runs `scorehouse webhooks`.
@@ -23,7 +23,7 @@ pub fn run(session: &Session, command: &WebhooksCommand) -> Outcome<()> {
         WebhooksCommand::Redeliver { webhook, deliveries } => {
             check_webhook(&session.project, webhook)?;
             let ids = (!deliveries.is_empty()).then_some(deliveries.as_slice());
-            let redelivered = store.redeliver(webhook, ids)?;
+            let redelivered = store.redeliver(webhook, ids, (&actor(), session.clock.now()))?;
             Ok(show(&Shown(RedeliverAnswer { redelivered }), session.json)?)
         }
     }

@@ -5,16 +5,19 @@ use serde::{Serialize, Serializer};
 
 use super::request::OutputAsked;
 use super::wire::{AnswerShown, BinarySize, OutputShown};
+use crate::challenger::Variant;
 use crate::error::{Noun, ServeError};
-use crate::service::recommend::Found;
+use crate::service::recommend::Answered;
 
 /// An answer to a request for inference.
 #[derive(Debug)]
 pub struct InferAnswer {
     /// The model.
     pub model: String,
-    /// The version that answered all of it.
+    /// The version that answered all of it; of a mixed answer, the first row.
     pub version: u32,
+    /// True when a split gave rows to both variants: the output `variant` then says who answered which.
+    pub mixed: bool,
     /// The caller's name for the request.
     pub id: Option<String>,
     /// The outputs, in the order in which they were asked for.
@@ -136,11 +139,11 @@ fn told(scores: &[&Score], width: usize) -> [OutputTensor; 3] {
 
 /// Recommended products as tensors, the best first; a row that has fewer than `width` ends in empty texts and NaN.
 #[must_use]
-pub fn items(found: &[Found], width: usize) -> Vec<OutputTensor> {
+pub fn items(found: &[Answered], width: usize) -> Vec<OutputTensor> {
     let (mut names, mut scores) = (Vec::new(), Vec::new());
     for found in found {
         for place in 0..width {
-            let item = found.items.get(place);
+            let item = found.found.items.get(place);
             names.push(item.map_or_else(String::new, |item| item.item.clone()));
             scores.push(item.map_or(f32::NAN, |item| item.score));
         }
@@ -148,6 +151,18 @@ pub fn items(found: &[Found], width: usize) -> Vec<OutputTensor> {
     let shape = vec![found.len(), width];
     let output = |name, elements| OutputTensor { name, shape: shape.clone(), elements, binary: false };
     vec![output("item", Elements::Bytes(names)), output("score", Elements::Fp32(scores))]
+}
+
+/// Who answered each row of a split.
+#[must_use]
+pub fn variants(of_rows: &[Option<Variant>]) -> OutputTensor {
+    let name = |variant: &Option<Variant>| variant.map_or("", Variant::as_str).to_owned();
+    OutputTensor {
+        name: "variant",
+        shape: vec![of_rows.len()],
+        elements: Elements::Bytes(of_rows.iter().map(name).collect()),
+        binary: false,
+    }
 }
 
 /// The outputs asked for, in that order; all of them, in bytes where `binary`, when none is named.
@@ -198,7 +213,7 @@ impl InferAnswer {
         let shown = |output| show(output, &mut behind);
         let answer = AnswerShown {
             model_name: &self.model,
-            model_version: self.version.to_string(),
+            model_version: (!self.mixed).then(|| self.version.to_string()),
             id: self.id.as_deref(),
             outputs: self.outputs.iter().map(shown).collect(),
         };

@@ -194,7 +194,7 @@ pub async fn infer(
         let request = wire::read(&body.bytes, body.json_length()?)?;
         infer::infer(&inside, &path.model, path.version.as_deref(), (asker, &request))
     };
-    let answer = if small { work()? } else { state.compute.work(work).await?? };
+    let answer = if small { work()? } else { state.compute.spread(work).await?? };
     Ok(written(&answer)?)
 }
 

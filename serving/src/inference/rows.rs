@@ -241,7 +241,11 @@ fn named_rows<'a>(model: &LiveModel, named: &[&'a Tensor<'a>]) -> Result<Vec<Fie
     let count = named.first().map_or(0, |first| first.rows());
     let mut columns = Vec::with_capacity(named.len());
     for tensor in named {
-        let (_, value_type) = model.input(&tensor.name)?;
+        // What names a row is no input: its elements are taken as they are.
+        let value_type = match model.is_id(&tensor.name) {
+            true => ValueType::Text,
+            false => model.input(&tensor.name)?.1,
+        };
         column(tensor)?;
         same_rows(tensor, count)?;
         columns.push((*tensor, value_type));

@@ -3,14 +3,15 @@
 use std::borrow::Cow;
 
 use super::answer;
+use super::infer::Made;
 use super::parameters::{Parameter, Parameters};
 use super::request::InferRequest;
 use super::rows::{AS_OF, column};
 use super::tensor::{Tensor, invalid};
+use crate::challenger::Arms;
 use crate::error::{Noun, ServeError};
-use crate::live_model::Selected;
 use crate::score_log::Asker;
-use crate::service::recommend::{self, RecommendRequest};
+use crate::service::recommend::{self, Given, RecommendRequest};
 use crate::service::scalar::{Fields, Scalar, Text};
 use crate::state::AppState;
 
@@ -30,23 +31,23 @@ const MOST_CUSTOMERS: usize = 1_000;
 /// recommending reports.
 pub fn recommend(
     state: &AppState,
-    selected: &Selected,
+    arms: &Arms<'_>,
     asker: Asker,
     request: &InferRequest<'_>,
-) -> Result<Vec<answer::OutputTensor>, ServeError> {
+) -> Result<Made, ServeError> {
     request.parameters.only(&PARAMETERS)?;
     let rows = rows(request)?;
-    let mut found = Vec::with_capacity(rows.len());
+    let (mut variants, mut found) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
     for asked in &rows {
-        found.push(recommend::find_for(state, &asker.caller, selected, asked)?);
+        let (variant, answered) = recommend::find_for(state, &asker.caller, arms, asked)?;
+        variants.push(variant);
+        found.push(answered);
     }
-    for (request, (as_of, found)) in rows.iter().zip(&found) {
-        let given = recommend::Given { request, as_of: *as_of, items: found.items.clone() };
-        recommend::keep(state, selected, asker.clone(), given);
-    }
-    let found: Vec<recommend::Found> = found.into_iter().map(|(_, found)| found).collect();
-    let width = found.iter().map(|found| found.items.len()).max().unwrap_or(0);
-    Ok(answer::items(&found, width))
+    let given = rows.iter().zip(&variants).zip(&found);
+    let given = given.map(|((request, variant), answered)| Given { request, variant: *variant, answered });
+    recommend::keep(state, arms, &asker, &given.collect::<Vec<_>>());
+    let width = found.iter().map(|answered| answered.found.items.len()).max().unwrap_or(0);
+    Ok((answer::items(&found, width), variants))
 }
 
 fn rows<'a>(request: &'a InferRequest<'a>) -> Result<Vec<RecommendRequest<'a>>, ServeError> {

@@ -234,8 +234,9 @@ pub struct BinarySize {
 pub struct AnswerShown<'a> {
     /// The model.
     pub model_name: &'a str,
-    /// The version that answered.
-    pub model_version: String,
+    /// The version that answered; none when a split gave rows to two.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model_version: Option<String>,
     /// The caller's name for the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<&'a str>,

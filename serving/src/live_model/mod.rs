@@ -8,11 +8,13 @@ mod margin;
 mod table;
 mod watch;
 
+use std::borrow::Cow;
+
 use prometheus::IntCounter;
 use rustc_hash::FxHashMap;
 use scorehouse_features::definition::{Pipeline, Project};
 use scorehouse_features::ids::{EntityName, FeatureName, ModelName};
-use scorehouse_features::value::{Value, ValueType};
+use scorehouse_features::value::{Missing, Value, ValueType};
 use scorehouse_features::view::FeaturePlan;
 use scorehouse_models::{ModelVersion, Registry, ScoringModel};
 
@@ -39,6 +41,8 @@ pub struct LiveModel {
     policy: Option<Policy>,
     shelf: Option<Shelf>,
     margin: Option<Margin>,
+    /// The column that names a row of a plain table.
+    id: Option<String>,
     scores: IntCounter,
     recommendations: IntCounter,
 }
@@ -82,6 +86,7 @@ impl LiveModel {
             inputs: inputs.map(|(i, input)| (input.name.clone(), (i, input.value_type))).collect(),
             margin: Margin::of(project, name, scoring.signature()),
             views: views(project, &scoring),
+            id: id(project, name, &scoring),
             name: name.clone(),
             version,
             stored,
@@ -163,6 +168,34 @@ impl LiveModel {
             ServeError::unknown(Noun::Feature, name, inputs)
         };
         self.inputs.get(name).copied().ok_or_else(known)
+    }
+
+    /// True for the column that names a row of a plain table: a row may hold it, and the model does not read it.
+    #[must_use]
+    pub fn is_id(&self, name: &str) -> bool {
+        self.id.as_deref() == Some(name)
+    }
+
+    /// What names a row of a plain table, where its project says which column does and the row holds it.
+    #[must_use]
+    pub fn row_key<'a>(&self, fields: &'a Fields<'_>) -> Option<Cow<'a, str>> {
+        let id = self.id.as_deref()?;
+        let (_, value) = fields.0.iter().rev().find(|(name, _)| **name == *id)?;
+        value.text()
+    }
+
+    /// The inputs of a row of plain values, as far as this version reads it: what another version reads is no mistake
+    /// here.
+    #[must_use]
+    pub fn inputs_where_read(&self, fields: &Fields<'_>) -> Vec<Value> {
+        let mut values = vec![Value::Missing(Missing::NotGiven); self.scoring.signature().inputs.len()];
+        for (name, given) in &fields.0 {
+            let Some((position, value_type)) = self.inputs.get(&**name) else { continue };
+            if let Ok(value) = given.to_value(name, *value_type) {
+                values[*position] = value;
+            }
+        }
+        values
     }
 
     /// Given values by the slot that each takes.
@@ -345,6 +378,14 @@ fn policy(project: &Project, name: &ModelName, scoring: &ScoringModel) -> (Optio
     let mut more = Vec::new();
     let policy = spec.map(|spec| Policy::bind(spec, signature.output, &inputs, &mut more));
     (policy, more)
+}
+
+/// The column that names a row, unless the model reads it.
+fn id(project: &Project, name: &ModelName, scoring: &ScoringModel) -> Option<String> {
+    let Some(Pipeline::Table(table)) = project.models.get(name).map(|spec| &spec.pipeline) else {
+        return None;
+    };
+    table.id.clone().filter(|id| scoring.signature().position(id).is_none())
 }
 
 fn shelf(project: &Project, name: &ModelName, scoring: &ScoringModel) -> Result<Option<Shelf>, ServeError> {

@@ -1,8 +1,8 @@
 //! From logged scores to champion and challenger.
 
-use super::LastOfDay;
 use super::outcome::Outcome;
 use super::variants::{Pair, Told, VariantComparison, VariantReport, apart, paired};
+use super::{LastOfDay, Seen};
 use crate::challenger::Variant;
 use crate::score_log::read::LoggedScore;
 
@@ -17,9 +17,8 @@ pub fn variants(
     outcome: &dyn Fn(&str, &LoggedScore) -> Option<Outcome>,
 ) -> (Vec<VariantReport>, Option<VariantComparison>) {
     let of = |rows: &LastOfDay, part: fn(&LoggedScore) -> bool| -> Vec<Judged> {
-        let rows = rows.iter().filter(|(_, row)| part(row));
-        rows.filter_map(|((key, _), row)| Some((key.clone(), row.clone(), outcome(key, row)?.known())))
-            .collect()
+        let rows = rows.iter().map(|((key, _), seen)| (key, &seen.score)).filter(|(_, row)| part(row));
+        rows.filter_map(|(key, row)| Some((key.clone(), row.clone(), outcome(key, row)?.known()))).collect()
     };
     let (champion, challenger) = (of(served, is_champion), of(served, is_challenger));
     let shadow = of(shadows, |_| true);
@@ -63,9 +62,12 @@ fn pairs<'a>(
     shadows: &LastOfDay,
     outcome: &dyn Fn(&str, &LoggedScore) -> Option<Outcome>,
 ) -> Vec<Pair<'a>> {
-    let champions = served.iter().filter(|(_, row)| is_champion(row));
-    let pair = |((key, day), row): (&'a (String, i64), &'a LoggedScore)| {
-        let shadow = shadows.get(&(key.clone(), *day)).filter(|shadow| shadow.as_of == row.as_of)?;
+    let champions = served.iter().filter(|(_, seen)| is_champion(&seen.score));
+    let pair = |((key, day), Seen { score: row, .. }): (&'a (String, i64), &'a Seen)| {
+        let shadow = &shadows.get(&(key.clone(), *day))?.score;
+        if shadow.as_of != row.as_of {
+            return None;
+        }
         let outcome = outcome(key, row)?.known()?;
         Some(Pair { key, champion: row.output, challenger: shadow.output, outcome })
     };

@@ -6,8 +6,12 @@
 
 mod beside;
 mod drift;
+mod follow;
+mod limits;
 mod outcome;
 mod quality;
+mod retrain;
+mod tally;
 mod variants;
 
 use std::collections::BTreeMap;
@@ -20,8 +24,11 @@ use scorehouse_offline::OfflineStore;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-pub use drift::Drift;
+pub use drift::{Drift, FeatureShift, MovedShare};
+pub use follow::{Alarm, champion, follow, look};
+pub use limits::{Crossed, judge};
 pub use quality::{Band, Quality};
+pub use retrain::{Retrained, Trainer};
 pub use variants::{Figure, VariantComparison, VariantReport};
 
 use crate::challenger::Variant;
@@ -29,6 +36,7 @@ use crate::error::ServeError;
 use crate::score_log::folder;
 use crate::score_log::read::{LoggedScore, Range, scores};
 use outcome::Outcomes;
+use tally::{Baselines, Places, Tally};
 
 /// Periods of one report at most.
 const MOST_PERIODS: i64 = 1_000;
@@ -64,8 +72,11 @@ pub struct MonitorReport {
     pub quality: Quality,
     /// The same by period, the earliest first.
     pub periods: Vec<Period>,
-    /// Per version, how the scores lie beside those of training.
+    /// Per version, how the scores and their inputs lie beside those of training.
     pub drift: Vec<Drift>,
+    /// The limits of `[model.X.monitor]` that the champion's scores cross.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub crossed: Vec<Crossed>,
     /// Where a challenger was tried out: champion and challenger side by side.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub variants: Vec<VariantReport>,
@@ -75,7 +86,26 @@ pub struct MonitorReport {
 }
 
 /// Scores by entity and day.
-type LastOfDay = BTreeMap<(String, i64), LoggedScore>;
+type LastOfDay = BTreeMap<(String, i64), Seen>;
+
+/// A score without its inputs, and where these lay.
+struct Seen {
+    score: LoggedScore,
+    places: Places,
+}
+
+/// The scores of a model in a range.
+#[derive(Default)]
+struct Log {
+    /// How many were given.
+    count: usize,
+    /// The last of them by entity and day.
+    served: LastOfDay,
+    /// The last that were not given.
+    shadows: LastOfDay,
+    /// By version, those that were given and name no entity.
+    unnamed: BTreeMap<u32, Tally>,
+}
 
 /// One period.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -93,12 +123,13 @@ pub struct Period {
 
 /// One score with its outcome.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Judged {
+struct Judged<'a> {
     at: Timestamp,
     version: u32,
     output: f64,
     /// None: not known yet.
     outcome: Option<bool>,
+    places: &'a [u8],
 }
 
 impl Monitor<'_> {
@@ -107,51 +138,75 @@ impl Monitor<'_> {
     /// # Errors
     /// [`ServeError::NotSuited`] for a model that recommends, and what reading the log and history report.
     pub fn run(&self, model: &str) -> Result<MonitorReport, ServeError> {
+        let name = ModelName::new(model)
+            .map_err(|error| ServeError::InvalidField { message: error.to_string(), nearest: None })?;
         let outcomes = Outcomes::of(self, model)?;
-        let (count, served, shadows) = self.read(model)?;
+        let mut baselines = Baselines::new(self.registry, name.clone());
+        let log = self.read(model, &mut baselines)?;
         let outcome = |key: &str, row: &LoggedScore| outcomes.of_score(key, row.as_of, self.now);
-        let mut judged: Vec<Judged> = served
+        let mut judged: Vec<Judged> = log
+            .served
             .iter()
-            .filter_map(|((key, _), row)| {
-                let outcome = outcome(key, row)?.known();
-                Some(Judged { at: row.as_of, version: row.version, output: row.output, outcome })
+            .filter_map(|((key, _), Seen { score, places })| {
+                let outcome = outcome(key, score)?.known();
+                Some(Judged {
+                    at: score.as_of,
+                    version: score.version,
+                    output: score.output,
+                    outcome,
+                    places,
+                })
             })
             .collect();
-        let (variants, comparison) = beside::variants(&served, &shadows, &outcome);
+        let (variants, comparison) = beside::variants(&log.served, &log.shadows, &outcome);
         judged.sort_by_key(|row| row.at);
-        Ok(MonitorReport {
+        let mut report = MonitorReport {
             model: model.to_owned(),
-            scores: count,
+            scores: log.count,
             counted: judged.len(),
             pending: judged.iter().filter(|row| row.outcome.is_none()).count(),
-            quality: Quality::of(&judged),
+            quality: Quality::of(judged.iter().copied()),
             periods: self.periods(&judged)?,
-            drift: self.drift(model, &judged)?,
+            drift: self.drift(&name, (&judged, log.unnamed), &mut baselines)?,
+            crossed: Vec::new(),
             variants,
             comparison,
-        })
+        };
+        let spec = self.project.models.get(&name).and_then(|model| model.serving.monitor.as_ref());
+        if let (Some(spec), Some(drift)) = (spec, champion(self.registry, &name, &report)?) {
+            report.crossed = judge(drift, spec).crossed;
+        }
+        Ok(report)
     }
 
-    /// The number of scores that were given, the last of them by entity and day, and the last that were not given.
-    fn read(&self, model: &str) -> Result<(usize, LastOfDay, LastOfDay), ServeError> {
-        let (mut served, mut shadows) = (LastOfDay::new(), LastOfDay::new());
-        let mut count = 0;
+    fn read(&self, model: &str, baselines: &mut Baselines<'_>) -> Result<Log, ServeError> {
+        let mut log = Log::default();
         scores(&folder(&self.project.state), model, self.range, &mut |row| {
             let shadow = row.variant.as_deref() == Some(Variant::Shadow.as_str());
-            count += usize::from(!shadow);
-            let Some(key) = row.key.clone() else { return Ok(()) };
-            let last = if shadow { &mut shadows } else { &mut served };
+            log.count += usize::from(!shadow);
+            let Some(key) = row.key.clone() else {
+                if !shadow {
+                    let places = baselines.places(&row);
+                    log.unnamed.entry(row.version).or_default().add(row.output, &places);
+                }
+                return Ok(());
+            };
+            let last = if shadow { &mut log.shadows } else { &mut log.served };
             let day = row.as_of.0.div_euclid(DAY);
             match last.get(&(key.clone(), day)) {
-                Some(known) if known.at > row.at => {}
-                _ => drop(last.insert((key, day), LoggedScore { inputs: Vec::new(), ..row })),
+                Some(known) if known.score.at > row.at => {}
+                _ => {
+                    let places = if shadow { Places::default() } else { baselines.places(&row) };
+                    let score = LoggedScore { inputs: Vec::new(), ..row };
+                    last.insert((key, day), Seen { score, places });
+                }
             }
             Ok(())
         })?;
-        Ok((count, served, shadows))
+        Ok(log)
     }
 
-    fn periods(&self, judged: &[Judged]) -> Result<Vec<Period>, ServeError> {
+    fn periods(&self, judged: &[Judged<'_>]) -> Result<Vec<Period>, ServeError> {
         let (Some(first), Some(last)) = (judged.first(), judged.last()) else { return Ok(Vec::new()) };
         let every = self.every.0.max(1);
         // Periods lie where they lie whatever the range is, so that two reports can be laid side by side.
@@ -164,26 +219,36 @@ impl Monitor<'_> {
         Ok(groups.map(|rows| period(rows, Timestamp(number(rows[0].at) * every))).collect())
     }
 
-    fn drift(&self, model: &str, judged: &[Judged]) -> Result<Vec<Drift>, ServeError> {
-        let mut versions: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
+    /// Each version's scores and inputs beside its training.
+    fn drift(
+        &self,
+        name: &ModelName,
+        (judged, mut tallies): (&[Judged<'_>], BTreeMap<u32, Tally>),
+        baselines: &mut Baselines<'_>,
+    ) -> Result<Vec<Drift>, ServeError> {
         for row in judged {
-            versions.entry(row.version).or_default().push(row.output);
+            tallies.entry(row.version).or_default().add(row.output, row.places);
         }
-        if versions.is_empty() {
+        if tallies.is_empty() {
             return Ok(Vec::new());
         }
-        let name = ModelName::new(model)
-            .map_err(|error| ServeError::InvalidField { message: error.to_string(), nearest: None })?;
-        let records = self.registry.versions(&name)?;
-        let drift = |(version, outputs): (u32, Vec<f64>)| {
+        let records = self.registry.versions(name)?;
+        let mut drift = |(version, tally): (u32, Tally)| {
             let record = records.iter().find(|record| record.version.0 == version);
-            Drift::of(version, &outputs, record.map(|record| &record.metrics))
+            let trained = (record.map(|record| &record.metrics), baselines.of(version));
+            let own = judged.iter().filter(|row| row.version == version).copied();
+            Drift { quality: Quality::of(own), ..Drift::of(version, &tally, trained) }
         };
-        Ok(versions.into_iter().map(drift).collect())
+        Ok(tallies.into_iter().map(&mut drift).collect())
     }
 }
 
-fn period(rows: &[Judged], from: Timestamp) -> Period {
+fn period(rows: &[Judged<'_>], from: Timestamp) -> Period {
     let sum: f64 = rows.iter().map(|row| row.output).sum();
-    Period { from, counted: rows.len(), mean_score: sum / rows.len() as f64, quality: Quality::of(rows) }
+    Period {
+        from,
+        counted: rows.len(),
+        mean_score: sum / rows.len() as f64,
+        quality: Quality::of(rows.iter().copied()),
+    }
 }

@@ -49,8 +49,8 @@ pub struct Band {
 
 impl Quality {
     /// The worth of those scores whose outcome is known.
-    pub(super) fn of(rows: &[Judged]) -> Self {
-        let known = rows.iter().filter_map(|row| Some((row.output, f64::from(u8::from(row.outcome?)))));
+    pub(super) fn of<'a>(rows: impl Iterator<Item = Judged<'a>>) -> Self {
+        let known = rows.filter_map(|row| Some((row.output, f64::from(u8::from(row.outcome?)))));
         let (scores, labels): (Vec<f64>, Vec<f64>) = known.unzip();
         if scores.is_empty() {
             return Self::default();
@@ -89,19 +89,19 @@ mod tests {
     use super::*;
     use scorehouse_features::time::Timestamp;
 
-    fn row(output: f64, outcome: Option<bool>) -> Judged {
-        Judged { at: Timestamp(0), version: 1, output, outcome }
+    fn row(output: f64, outcome: Option<bool>) -> Judged<'static> {
+        Judged { at: Timestamp(0), version: 1, output, outcome, places: &[] }
     }
 
     #[test]
     fn only_known_outcomes_count_and_one_kind_has_no_auc() {
         let rows = [row(0.9, Some(true)), row(0.2, Some(false)), row(0.99, None), row(0.4, Some(false))];
-        let quality = Quality::of(&rows);
+        let quality = Quality::of(rows.into_iter());
         assert_eq!((quality.known, quality.positives, quality.auc), (3, 1, Some(1.0)));
         assert!((quality.expected.unwrap() - 0.5).abs() < 1e-12);
         assert!((quality.observed.unwrap() - 1.0 / 3.0).abs() < 1e-12);
-        let losses = Quality::of(&rows[1..]);
+        let losses = Quality::of(rows[1..].iter().copied());
         assert_eq!((losses.auc, losses.known), (None, 2));
-        assert_eq!(Quality::of(&rows[2..3]), Quality::default());
+        assert_eq!(Quality::of(rows[2..3].iter().copied()), Quality::default());
     }
 }

@@ -4,8 +4,14 @@
 //! point-in-time engine that makes training sets gives the inputs, the same version of the model the score. Inputs
 //! and scores are compared bit for bit. Scores for which the request gave values in place of stored ones are
 //! read through the online kernel over a base made of the same history, since only that takes such values.
+//!
+//! Recommendations are made again over such a base: by the same version, under the rules as they are declared now, for
+//! the same basket and request. What they were made from was kept in short, so that a list that comes out otherwise
+//! can be told apart by its cause: the customer's past, a feature, a rule.
 
 mod compare;
+mod lists;
+mod rebuilt;
 mod recompute;
 mod report;
 
@@ -18,8 +24,10 @@ pub use report::{Example, FeatureSkew, ScoreSkew, SkewReport, Skipped};
 
 use crate::error::ServeError;
 use crate::score_log::folder;
-use crate::score_log::read::{LoggedScore, Range, models, scores};
+use crate::score_log::read::{LoggedScore, Range, lists, models, scores};
 use compare::Comparison;
+use lists::Lists;
+use rebuilt::Rebuilt;
 use recompute::Recompute;
 
 /// Rows that are computed again at a time.
@@ -38,7 +46,7 @@ pub struct Replay<'a> {
 }
 
 impl Replay<'_> {
-    /// Replays the scores of one model, or of all.
+    /// Replays the answers of one model, or of all: scores, and lists of products.
     ///
     /// # Errors
     /// What reading the log and history report. A version that cannot be loaded is no error: its rows are
@@ -50,20 +58,38 @@ impl Replay<'_> {
             None => models(&folder)?,
         };
         let mut report = SkewReport::default();
+        let rebuilt = Rebuilt::new(self.project, self.store);
         for name in named {
-            let mut job =
-                Job { replay: self, model: &name, version: 0, rows: Vec::new(), report: &mut report };
+            let (rows, report) = (Vec::new(), &mut report);
+            let mut job = Job { replay: self, rebuilt: &rebuilt, model: &name, version: 0, rows, report };
             scores(&folder, &name, self.range, &mut |row| job.take(row))?;
             job.settle()?;
+            self.lists(&name, &rebuilt, report)?;
         }
         report.sort();
         Ok(report)
     }
 }
 
+impl Replay<'_> {
+    fn lists(&self, model: &str, rebuilt: &Rebuilt<'_>, report: &mut SkewReport) -> Result<(), ServeError> {
+        // What is no name has no version, and so no answers that could be made again.
+        let Ok(name) = ModelName::new(model) else { return Ok(()) };
+        let mut again = None;
+        lists(&folder(&self.project.state), model, self.range, &mut |list| {
+            let again = match &mut again {
+                Some(again) => again,
+                none => none.insert(Lists::new((self.project, self.registry), rebuilt.store()?, &name)?),
+            };
+            again.compare(&list, report)
+        })
+    }
+}
+
 /// One model's rows, gathered by version.
 struct Job<'a, 'r> {
     replay: &'a Replay<'a>,
+    rebuilt: &'a Rebuilt<'a>,
     model: &'a str,
     version: u32,
     rows: Vec<LoggedScore>,
@@ -94,7 +120,7 @@ impl Job<'_, '_> {
             }
         };
         let Replay { project, store, .. } = self.replay;
-        let values = Recompute { project, store, scoring: &scoring }.inputs(&rows)?;
+        let values = Recompute { project, store, rebuilt: self.rebuilt, scoring: &scoring }.inputs(&rows)?;
         let comparison = Comparison { model: self.model, version: self.version, scoring: &scoring };
         comparison.compare(&rows, &values, self.report)
     }

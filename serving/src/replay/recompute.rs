@@ -1,18 +1,15 @@
 //! The inputs of logged scores, computed again from history.
 
-use std::sync::Arc;
-
 use arrow_array::{ArrayRef, Int64Array, StringArray};
 use scorehouse_features::definition::Project;
 use scorehouse_features::ids::{EntityKey, EntityName, FeatureName};
-use scorehouse_features::online::{EmbeddedStore, StoreOptions};
 use scorehouse_features::source::column::ColumnBuilder;
-use scorehouse_features::time::FixedClock;
 use scorehouse_features::value::{Missing, Value};
 use scorehouse_features::view::{Column, FeaturePlan, Read, RequestFields, Scratch};
 use scorehouse_models::ScoringModel;
 use scorehouse_offline::{EntityRows, OfflineStore};
 
+use super::rebuilt::Rebuilt;
 use crate::error::ServeError;
 use crate::score_log::read::LoggedScore;
 use crate::service::scalar::Fields;
@@ -24,6 +21,8 @@ pub struct Recompute<'a> {
     pub project: &'a Project,
     /// History.
     pub store: &'a OfflineStore,
+    /// The store as history makes it.
+    pub rebuilt: &'a Rebuilt<'a>,
     /// The version.
     pub scoring: &'a ScoringModel,
 }
@@ -133,11 +132,7 @@ impl Recompute<'_> {
         if wanted.is_empty() {
             return Ok(());
         }
-        let failed = |source| ServeError::Io { what: "a folder for the replay".into(), source };
-        let folder = tempfile::tempdir().map_err(failed)?;
-        let base = self.store.materialize(self.project)?;
-        let clock = Arc::new(FixedClock(scorehouse_features::time::Timestamp(0)));
-        let online = EmbeddedStore::open(self.project, base, folder.path(), StoreOptions::default(), clock)?;
+        let online = self.rebuilt.store()?;
         let plan = FeaturePlan::compile(self.project, entity, &self.names()?)?;
         let (mut scratch, request) = (Scratch::default(), RequestFields::new());
         for (at, given) in wanted {
@@ -147,7 +142,7 @@ impl Recompute<'_> {
             let slot = |(name, value): &(FeatureName, Value)| Some((plan.slot(name)?, value.clone()));
             let overrides: Vec<(usize, Value)> = given.iter().filter_map(slot).collect();
             let read = Read { key: &key, as_of: row.as_of, request: &request, overrides: &overrides };
-            plan.read(&online, &read, &mut scratch, &mut values[*at])?;
+            plan.read(online, &read, &mut scratch, &mut values[*at])?;
         }
         Ok(())
     }

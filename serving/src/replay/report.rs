@@ -9,17 +9,17 @@ const EXAMPLES: usize = 3;
 /// What a replay found.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct SkewReport {
-    /// Scores computed again.
+    /// Answers computed again: scores, and lists of products.
     pub rows: usize,
-    /// Those that are the same, inputs and score, to the last bit.
+    /// Those that are the same, inputs and answer, to the last bit.
     pub same: usize,
     /// Those that are not.
     pub different: usize,
-    /// Inputs that differ, those of most rows first.
+    /// Inputs that differ, those of most rows first; of lists also `items`, `past`, `rules` and what each rule kept back.
     pub features: Vec<FeatureSkew>,
     /// Versions whose scores differ.
     pub scores: Vec<ScoreSkew>,
-    /// Scores that could not be computed again.
+    /// Answers that could not be computed again.
     pub skipped: Vec<Skipped>,
 }
 
@@ -64,7 +64,7 @@ pub struct ScoreSkew {
     pub largest: f64,
 }
 
-/// Scores that could not be computed again.
+/// Answers that could not be computed again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Skipped {
     /// The model.

@@ -5,8 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float64Type, TimestampMicrosecondType, UInt32Type};
-use arrow_array::{Array, RecordBatch};
+use arrow_array::types::{Float32Type, Float64Type, TimestampMicrosecondType, UInt32Type};
+use arrow_array::{Array, ListArray, RecordBatch, StringArray};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use scorehouse_features::source::column::TypedColumn;
 use scorehouse_features::time::Timestamp;
@@ -68,6 +68,27 @@ pub struct LoggedScore {
     pub inputs: Vec<(String, Value)>,
 }
 
+/// One list of products as it was answered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoggedList {
+    /// When it was given.
+    pub at: Timestamp,
+    /// The moment whose knowledge counted.
+    pub as_of: Timestamp,
+    /// The customer's key, where the request named one.
+    pub key: Option<String>,
+    /// The version that answered.
+    pub version: u32,
+    /// The alias it was found by.
+    pub alias: Option<String>,
+    /// In which part it answered, where a challenger was tried out: `champion`, `challenger`, `shadow`.
+    pub variant: Option<String>,
+    /// What was asked and what the answer was made from, a JSON object.
+    pub asked: String,
+    /// Item and score, the best first.
+    pub items: Vec<(String, f32)>,
+}
+
 /// The models of which there are answers, in the order of their names.
 ///
 /// # Errors
@@ -98,6 +119,23 @@ pub fn scores(
     batches(folder, model, range, &mut |batch| {
         let Some(rows) = Rows::of(batch) else { return Ok(()) };
         (0..batch.num_rows()).filter(|row| range.holds(rows.at(*row))).try_for_each(|row| see(rows.row(row)))
+    })
+}
+
+/// Shows `see` every list of products of a model that was answered within `range`, in the order of days and versions.
+///
+/// # Errors
+/// As for [`scores`].
+pub fn lists(
+    folder: &Path,
+    model: &str,
+    range: Range,
+    see: &mut dyn FnMut(LoggedList) -> Result<(), ServeError>,
+) -> Result<(), ServeError> {
+    batches(folder, model, range, &mut |batch| {
+        let Some(rows) = ListRows::of(batch) else { return Ok(()) };
+        let within = (0..batch.num_rows()).filter(|row| range.holds(Timestamp(rows.head.at[*row])));
+        within.map(|row| rows.row(row)).try_for_each(&mut *see)
     })
 }
 
@@ -161,16 +199,43 @@ fn parquet(
     Ok(())
 }
 
-/// The columns of a batch of scores.
-struct Rows<'a> {
+/// The columns that every answer has.
+struct Heads<'a> {
     at: &'a [i64],
     as_of: &'a [i64],
     version: &'a [u32],
-    alias: &'a arrow_array::StringArray,
+    alias: &'a StringArray,
     /// None in files of earlier versions.
-    variant: Option<&'a arrow_array::StringArray>,
-    key: &'a arrow_array::StringArray,
-    given: &'a arrow_array::StringArray,
+    variant: Option<&'a StringArray>,
+    key: &'a StringArray,
+    given: &'a StringArray,
+}
+
+impl<'a> Heads<'a> {
+    fn of(batch: &'a RecordBatch) -> Option<Self> {
+        let column = |name: &str| batch.column_by_name(name);
+        let moments =
+            |name: &str| Some(&**column(name)?.as_primitive_opt::<TimestampMicrosecondType>()?.values());
+        let texts = |name: &str| column(name)?.as_string_opt::<i32>();
+        Some(Self {
+            at: moments("at")?,
+            as_of: moments("as_of")?,
+            version: column("version")?.as_primitive_opt::<UInt32Type>()?.values(),
+            alias: texts("alias")?,
+            variant: texts("variant"),
+            key: texts("key")?,
+            given: texts("given")?,
+        })
+    }
+}
+
+fn text(of: &StringArray, row: usize) -> Option<String> {
+    of.is_valid(row).then(|| of.value(row).to_owned())
+}
+
+/// The columns of a batch of scores.
+struct Rows<'a> {
+    head: Heads<'a>,
     stored: &'a arrow_array::BooleanArray,
     output: &'a [f64],
     raw: &'a [f64],
@@ -181,21 +246,13 @@ impl<'a> Rows<'a> {
     /// None for a batch of recommendations.
     fn of(batch: &'a RecordBatch) -> Option<Self> {
         let column = |name: &str| batch.column_by_name(name);
-        let moments =
-            |name: &str| Some(&**column(name)?.as_primitive_opt::<TimestampMicrosecondType>()?.values());
         let numbers = |name: &str| Some(&**column(name)?.as_primitive_opt::<Float64Type>()?.values());
         let schema = batch.schema_ref().fields().iter().zip(batch.columns());
         let inputs = schema.filter_map(|(field, array)| {
             Some((field.name().strip_prefix(INPUT)?.to_owned(), TypedColumn::of(array)?))
         });
         Some(Self {
-            at: moments("at")?,
-            as_of: moments("as_of")?,
-            version: column("version")?.as_primitive_opt::<UInt32Type>()?.values(),
-            alias: column("alias")?.as_string_opt::<i32>()?,
-            variant: column("variant").and_then(|column| column.as_string_opt::<i32>()),
-            key: column("key")?.as_string_opt::<i32>()?,
-            given: column("given")?.as_string_opt::<i32>()?,
+            head: Heads::of(batch)?,
             stored: column("stored")?.as_boolean_opt()?,
             output: numbers("output")?,
             raw: numbers("raw")?,
@@ -204,23 +261,59 @@ impl<'a> Rows<'a> {
     }
 
     fn at(&self, row: usize) -> Timestamp {
-        Timestamp(self.at[row])
+        Timestamp(self.head.at[row])
     }
 
     fn row(&self, row: usize) -> LoggedScore {
-        let text = |of: &arrow_array::StringArray| of.is_valid(row).then(|| of.value(row).to_owned());
+        let head = &self.head;
         LoggedScore {
             at: self.at(row),
-            as_of: Timestamp(self.as_of[row]),
-            key: text(self.key),
-            version: self.version[row],
-            alias: text(self.alias),
-            variant: self.variant.and_then(text),
+            as_of: Timestamp(head.as_of[row]),
+            key: text(head.key, row),
+            version: head.version[row],
+            alias: text(head.alias, row),
+            variant: head.variant.and_then(|of| text(of, row)),
             stored: self.stored.value(row),
-            given: text(self.given),
+            given: text(head.given, row),
             output: self.output[row],
             raw: self.raw[row],
             inputs: self.inputs.iter().map(|(name, column)| (name.clone(), column.value(row))).collect(),
         }
+    }
+}
+
+/// The columns of a batch of recommendations.
+struct ListRows<'a> {
+    head: Heads<'a>,
+    items: &'a ListArray,
+}
+
+impl<'a> ListRows<'a> {
+    /// None for a batch of scores.
+    fn of(batch: &'a RecordBatch) -> Option<Self> {
+        let items = batch.column_by_name("items")?.as_list_opt::<i32>()?;
+        Some(Self { head: Heads::of(batch)?, items })
+    }
+
+    fn row(&self, row: usize) -> LoggedList {
+        let head = &self.head;
+        LoggedList {
+            at: Timestamp(head.at[row]),
+            as_of: Timestamp(head.as_of[row]),
+            key: text(head.key, row),
+            version: head.version[row],
+            alias: text(head.alias, row),
+            variant: head.variant.and_then(|of| text(of, row)),
+            asked: text(head.given, row).unwrap_or_default(),
+            items: self.items(row).unwrap_or_default(),
+        }
+    }
+
+    fn items(&self, row: usize) -> Option<Vec<(String, f32)>> {
+        let pairs = self.items.value(row);
+        let pairs = pairs.as_struct_opt()?;
+        let names = pairs.column(0).as_string_opt::<i32>()?;
+        let scores = pairs.column(1).as_primitive_opt::<Float32Type>()?;
+        Some((0..pairs.len()).map(|at| (names.value(at).to_owned(), scores.value(at))).collect())
     }
 }

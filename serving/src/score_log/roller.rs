@@ -8,12 +8,10 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use scorehouse_features::time::{Clock, Span};
-use thread_priority::ThreadPriority;
-#[cfg(target_os = "linux")]
-use thread_priority::{NormalThreadSchedulePolicy, ThreadSchedulePolicy};
 
 use super::roll;
 use crate::error::ServeError;
+use crate::idle;
 
 /// Bytes of answers a second above which requests need the processor.
 const BUSY: u64 = 1 << 20;
@@ -70,7 +68,7 @@ impl Roller {
         let pace: Arc<Pace> = Arc::default();
         let work = Work { folder, keep, clock, pace: pace.clone() };
         let run = move || {
-            step_back();
+            idle::step_back("the score log is rolled");
             work.first(left);
             work.run(&told);
         };
@@ -133,21 +131,5 @@ impl Work {
         {
             tracing::warn!(%error, "old answers cannot be removed from the score log");
         }
-    }
-}
-
-/// Lets every other thread go first: rolling can wait, requests cannot. Where that is refused, nothing changes.
-fn step_back() {
-    // The idle policy gives way at once; the lowest priority of the usual one first uses up its slice.
-    #[cfg(target_os = "linux")]
-    let done = thread_priority::set_thread_priority_and_policy(
-        thread_priority::thread_native_id(),
-        ThreadPriority::Min,
-        ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle),
-    );
-    #[cfg(not(target_os = "linux"))]
-    let done = thread_priority::set_current_thread_priority(ThreadPriority::Min);
-    if let Err(error) = done {
-        tracing::debug!(?error, "the score log is rolled at the usual priority");
     }
 }

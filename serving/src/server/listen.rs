@@ -13,6 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
 use super::hands::Hands;
+use super::patience::Patient;
 use super::speak::{Stopping, http1, http2};
 
 /// How long the listener rests when the system has no room for another connection.
@@ -36,7 +37,8 @@ pub struct Terms {
     pub tls: Option<TlsAcceptor>,
     /// Connections open at once.
     pub connections: usize,
-    /// Longest time for a handshake, for a request's head, and between two requests.
+    /// Longest time for a handshake, for a request's head, between two requests, and in which the other end takes nothing
+    /// of an answer.
     pub header_timeout: Duration,
     /// Longest time that requests under way may go on after the stop.
     pub drain: Duration,
@@ -116,6 +118,7 @@ impl Connection {
     async fn serve(self, stream: TcpStream, peer: SocketAddr) {
         // A score is one small segment each way: waiting to fill a packet only adds latency.
         let _ = stream.set_nodelay(true);
+        let stream = Patient::new(stream, self.terms.header_timeout);
         let Some(tls) = &self.terms.tls else { return self.speak(stream, peer).await };
         match tokio::time::timeout(self.terms.header_timeout, tls.accept(stream)).await {
             Ok(Ok(stream)) => self.speak(stream, peer).await,

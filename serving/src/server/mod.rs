@@ -2,6 +2,7 @@
 
 mod hands;
 mod listen;
+mod patience;
 mod speak;
 mod tls;
 
@@ -22,7 +23,7 @@ use crate::error::ServeError;
 use crate::routes::{app, grpc_app};
 use crate::state::{AppState, StateParts};
 use crate::telemetry::trace;
-use crate::{changes, live_model, stores, telemetry, upkeep};
+use crate::{changes, live_model, monitor, stores, telemetry, upkeep};
 use hands::Hands;
 pub use hands::give_way;
 use listen::{Port, Protocol, Terms};
@@ -82,6 +83,9 @@ pub fn open(options: ServeOptions) -> Result<Server, ServeError> {
     access::fetch(&state.access, state.clock.clone(), state.metrics.clone())?;
     changes::follow(&state)?;
     changes::deliver(&state, &|name| std::env::var(name).ok())?;
+    let program =
+        std::env::current_exe().map_err(|source| ServeError::Io { what: "this program".into(), source })?;
+    monitor::follow(&state, monitor::Trainer::new(program))?;
     Ok(Server { state, listen, terms, grpc_terms, on_ready })
 }
 

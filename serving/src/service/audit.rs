@@ -1,4 +1,4 @@
-//! The trail of changes: models and aliases from the registry, keys from the store of keys.
+//! The trail of changes: models and aliases from the registry, keys from the store of keys, and what was delivered again.
 
 use std::cmp::Reverse;
 
@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::access::store::AccessChange;
+use crate::changes::Redelivery;
 use crate::error::ServeError;
 use crate::state::AppState;
 
@@ -49,6 +50,9 @@ pub fn trail(state: &AppState, asked: &AuditAsked) -> Result<AuditAnswer, ServeE
     for model in state.registry.list()? {
         changes.extend(state.registry.audit(&model.name)?.into_iter().map(change));
     }
+    if let Some(store) = state.changes.store() {
+        changes.extend(store.redeliveries()?.into_iter().map(redelivered));
+    }
     changes.retain(|change| before.is_none_or(|end| change.when < end));
     // A stable order: what happened in the same moment stays as each store tells it.
     changes.sort_by_key(|change| Reverse(change.when));
@@ -69,4 +73,11 @@ fn change(entry: AuditEntry) -> AccessChange {
         }
     };
     AccessChange { when: entry.when, who: entry.who, action: action.to_owned(), subject, why: entry.why }
+}
+
+fn redelivered(act: Redelivery) -> AccessChange {
+    let Redelivery { at, who, webhook, count } = act;
+    let subject = format!("{count} to {webhook}");
+    let why = "asked to deliver again what was given up".to_owned();
+    AccessChange { when: at, who, action: "redeliver".to_owned(), subject, why }
 }

@@ -34,7 +34,7 @@ pub fn start(
     last: Option<&str>,
 ) -> Result<u64, ServeError> {
     if state.changes.store().is_none() {
-        let message = "the project watches no model: declare [model.X.watch]".into();
+        let message = "the project watches no model: declare [model.X.watch] or [model.X.monitor]".into();
         return Err(ServeError::InvalidField { message, nearest: None });
     }
     if let Some(model) = &asked.model {
@@ -125,12 +125,14 @@ pub fn list(store: &ChangeStore, asked: &DeliveriesAsked) -> Result<DeliveriesAn
 /// [`ServeError::InvalidField`] for a webhook that is not declared, and what the store reports.
 pub fn redeliver(
     state: &AppState,
+    caller: &Caller,
     webhook: &str,
     request: &RedeliverRequest,
 ) -> Result<RedeliverAnswer, ServeError> {
     check_webhook(&state.project, webhook)?;
     let ids = request.deliveries.as_deref();
-    let redelivered = state.changes.store().map_or(Ok(0), |store| store.redeliver(webhook, ids))?;
+    let act = (caller.name(), state.clock.now());
+    let redelivered = state.changes.store().map_or(Ok(0), |store| store.redeliver(webhook, ids, act))?;
     state.changes.ring();
     Ok(RedeliverAnswer { redelivered })
 }

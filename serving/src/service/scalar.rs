@@ -112,6 +112,18 @@ impl<'de: 'a, 'a> Deserialize<'de> for Scalar<'a> {
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
 impl Scalar<'_> {
+    /// The text by which a key is found; none for null.
+    #[must_use]
+    pub fn text(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Null => None,
+            Self::Bool(value) => Some(Cow::Borrowed(if *value { "true" } else { "false" })),
+            Self::Int(value) => Some(Cow::Owned(value.to_string())),
+            Self::Float(value) => Some(Cow::Owned(value.to_string())),
+            Self::Text(value) => Some(Cow::Borrowed(value)),
+        }
+    }
+
     /// The value of a field of type `wanted`.
     ///
     /// Nothing is guessed: a whole number may stand for a float, `3.0` for a whole number, and text in the

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use prometheus::{
-    Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder,
+    Encoder, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder,
 };
 use scorehouse_features::time::Timestamp;
 
 use crate::error::ServeError;
+use crate::monitor::Drift;
 
 /// Upper bounds in seconds: from 50 µs, since a score takes a few tens of them.
 const SECONDS: [f64; 14] =
@@ -39,6 +40,9 @@ pub struct Metrics {
     spans: IntCounterVec,
     jwks: IntCounterVec,
     jwks_fetched: IntGauge,
+    drift: GaugeVec,
+    limits: IntGaugeVec,
+    retrainings: IntCounterVec,
 }
 
 fn bug(error: &prometheus::Error) -> ServeError {
@@ -166,6 +170,28 @@ impl Metrics {
                 )
                 .map_err(|e| bug(&e))?,
             )?,
+            drift: to.register(
+                GaugeVec::new(
+                    Opts::new(
+                        "scorehouse_drift_psi",
+                        "Population stability index against training of what a monitored champion served: of \"score\" or an input",
+                    ),
+                    &["model", "of"],
+                )
+                .map_err(|e| bug(&e))?,
+            )?,
+            limits: to.register(
+                IntGaugeVec::new(
+                    Opts::new("scorehouse_limits_crossed", "Limits of a monitored model that are crossed"),
+                    &["model"],
+                )
+                .map_err(|e| bug(&e))?,
+            )?,
+            retrainings: to.counters(
+                "scorehouse_retrainings_total",
+                "Retrainings that a crossed limit started, by result (promoted; kept, when the gate refused; failed)",
+                &["model", "result"],
+            )?,
             registry: to.0,
         })
     }
@@ -274,6 +300,23 @@ impl Metrics {
     /// The token issuer's keys could not be fetched.
     pub fn jwks_failed(&self) {
         self.jwks.with_label_values(&["failed"]).inc();
+    }
+
+    /// How far what a monitored champion served lies from its training.
+    pub fn drift(&self, model: &str, drift: &Drift) {
+        let set = |of: &str, psi: f64| self.drift.with_label_values(&[model, of]).set(psi);
+        drift.psi.iter().for_each(|psi| set("score", *psi));
+        drift.features.iter().for_each(|shift| set(&shift.feature, shift.psi));
+    }
+
+    /// How many limits of a monitored model are crossed.
+    pub fn limits_crossed(&self, model: &str, count: usize) {
+        self.limits.with_label_values(&[model]).set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// A crossed limit started a retraining; `result` is `promoted`, `kept` or `failed`.
+    pub fn retrained(&self, model: &str, result: &str) {
+        self.retrainings.with_label_values(&[model, result]).inc();
     }
 
     /// The text that Prometheus reads.

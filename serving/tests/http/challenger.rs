@@ -2,7 +2,11 @@ use scorehouse::score_log::folder;
 use scorehouse::score_log::read::{LoggedScore, Range, scores};
 use serde_json::{Value as Json, json};
 
-use crate::fixture::{Fixture, point, register, win_artifact};
+use scorehouse::replay::{Replay, SkewReport};
+use scorehouse::score_log::read::{LoggedList, lists};
+use scorehouse::stores::open_history;
+
+use crate::fixture::{Fixture, point, register, table_artifact, upsell_artifact, win_artifact};
 
 const WIN: &str = "/v1/models/win/score";
 const SHADOW: &str = "[model.win.challenger]\nmode = \"shadow\"\n";
@@ -173,4 +177,200 @@ async fn a_monitor_tells_champion_and_shadow_apart() {
         (&told["comparison"]["paired"], &told["comparison"]["verdict"]),
         (&json!(true), &json!("not_compared"))
     );
+}
+
+const RISK: &str = "[model.risk]\npipeline = \"table\"\ntable = \"t.csv\"\nlabel = \"y\"\nid = \"row\"\n";
+const SCORE_RISK: &str = "/v1/models/risk/score";
+const RECOMMEND: &str = "/v1/models/upsell/recommend";
+
+/// The company with two versions of a model over a plain table.
+fn plain(how: &str) -> Fixture {
+    let fixture = Fixture::declaring(&format!("{RISK}[model.risk.challenger]\n{how}"));
+    for (intercept, alias) in [(0.0, "champion"), (0.5, "challenger")] {
+        let artifact = table_artifact(&fixture.state.project, intercept);
+        let version = register(fixture.registry.as_ref(), "risk", &artifact);
+        point(fixture.registry.as_ref(), "risk", alias, version);
+    }
+    fixture.state.live.refresh().unwrap();
+    fixture
+}
+
+/// The company with a second version of `upsell`.
+fn storefront(how: &str) -> Fixture {
+    let fixture = Fixture::declaring(&format!("[model.upsell.challenger]\n{how}"));
+    let other = upsell_artifact().with_details(json!({"another": true}));
+    let second = register(fixture.registry.as_ref(), "upsell", &other);
+    point(fixture.registry.as_ref(), "upsell", "challenger", second);
+    fixture.state.live.refresh().unwrap();
+    fixture
+}
+
+fn logged_of(fixture: &Fixture, model: &str) -> Vec<LoggedScore> {
+    fixture.state.shadows.settle();
+    fixture.state.score_log.flush().unwrap();
+    let mut rows = Vec::new();
+    scores(&folder(&fixture.state.project.state), model, Range::ALL, &mut |row| {
+        rows.push(row);
+        Ok(())
+    })
+    .unwrap();
+    rows
+}
+
+fn listed(fixture: &Fixture) -> Vec<LoggedList> {
+    fixture.state.shadows.settle();
+    fixture.state.score_log.flush().unwrap();
+    let mut rows = Vec::new();
+    lists(&folder(&fixture.state.project.state), "upsell", Range::ALL, &mut |row| {
+        rows.push(row);
+        Ok(())
+    })
+    .unwrap();
+    rows
+}
+
+/// History has a runtime of its own, so it is asked on a thread that has none.
+fn replay(fixture: &Fixture) -> SkewReport {
+    fixture.state.shadows.settle();
+    fixture.state.score_log.flush().unwrap();
+    let (project, registry) = (&fixture.state.project, fixture.registry.as_ref());
+    let run = || {
+        let store = open_history(project).unwrap();
+        store.drain_log(project).unwrap();
+        Replay { project, store: &store, registry, range: Range::ALL }.run(None).unwrap()
+    };
+    std::thread::scope(|threads| threads.spawn(run).join().unwrap())
+}
+
+/// A row of the table.
+fn risk(row: usize) -> Json {
+    json!({"row": row, "deal.amount": 100 * row, "deal_facts.net": 1})
+}
+
+#[tokio::test]
+async fn rows_of_a_plain_table_are_split_by_what_names_them_and_meet_their_outcomes() {
+    let fixture = plain("mode = \"split\"\nshare = 0.5\n");
+    let rows: Vec<Json> = (0..40).map(risk).chain([json!({"deal.amount": 1})]).collect();
+    let answer = fixture.post(SCORE_RISK, json!({ "inputs": rows })).await.json();
+    let split = fixture.state.challenges.split("risk").unwrap();
+    let shown = answer["scores"].as_array().unwrap();
+    for (row, score) in shown.iter().enumerate().take(40) {
+        let variant = if split.takes(&row.to_string()) { "challenger" } else { "champion" };
+        assert_eq!((&score["variant"], &score["key"]), (&json!(variant), &json!(row.to_string())));
+    }
+    assert_eq!((&shown[40]["variant"], shown[40].get("key")), (&json!("champion"), None), "nothing names it");
+    let told = json!({"model": "risk", "key": 7, "outcome": true});
+    assert_eq!(fixture.post("/v1/outcomes", told).await.status, 200);
+    let report = fixture.get("/v1/models/risk/monitor").await.json();
+    assert_eq!(
+        (&report["scores"], &report["counted"], &report["pending"]),
+        (&json!(41), &json!(40), &json!(39))
+    );
+    assert_eq!(report["variants"].as_array().unwrap().len(), 2, "{report}");
+    let skew = replay(&fixture);
+    assert_eq!((skew.rows, skew.different), (41, 0), "{skew:?}");
+}
+
+#[tokio::test]
+async fn a_plain_table_may_be_split_by_any_column_that_requests_give() {
+    let fixture = plain("mode = \"split\"\nshare = 0.5\nby = \"deal.amount\"\n");
+    let rows: Vec<Json> = (0..40).map(|row| json!({"deal.amount": row % 4, "deal_facts.net": row})).collect();
+    let answer = fixture.post(SCORE_RISK, json!({ "inputs": rows })).await.json();
+    let variants: Vec<&Json> =
+        answer["scores"].as_array().unwrap().iter().map(|row| &row["variant"]).collect();
+    let split = fixture.state.challenges.split("risk").unwrap();
+    for (row, variant) in variants.iter().enumerate() {
+        assert_eq!(**variant == "challenger", split.takes(&(row % 4).to_string()));
+    }
+}
+
+#[tokio::test]
+async fn rows_of_a_plain_table_have_a_shadow_with_the_same_inputs() {
+    let fixture = plain("mode = \"shadow\"\n");
+    let rows = json!({"inputs": [risk(1), {"deal.amount": 5}]});
+    let answer = fixture.post(SCORE_RISK, rows).await.json();
+    assert_eq!(answer["version"], 1);
+    let tensor = json!({"name": "features", "datatype": "FP64", "shape": [1, 4], "data": [1, 2, 3, 4]});
+    let inferred = fixture.post("/v2/models/risk/infer", json!({ "inputs": [tensor] })).await;
+    assert_eq!(inferred.status, 200, "{}", inferred.json());
+    let rows = logged_of(&fixture, "risk");
+    let (shadows, served): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.variant.is_some());
+    assert_eq!((served.len(), shadows.len()), (3, 3));
+    for (shadow, served) in shadows.iter().zip(&served) {
+        assert_eq!((shadow.version, &shadow.key, &shadow.inputs), (2, &served.key, &served.inputs));
+        assert!((shadow.raw - served.raw - 0.5).abs() < 1e-9, "{shadow:?}");
+    }
+    let skew = replay(&fixture);
+    assert_eq!((skew.rows, skew.same), (6, 6), "{skew:?}");
+}
+
+#[tokio::test]
+async fn a_split_recommends_to_a_customer_by_the_same_version_every_time() {
+    let fixture = storefront("mode = \"split\"\nshare = 0.5\n");
+    let split = fixture.state.challenges.split("upsell").unwrap();
+    for number in 0..20 {
+        let customer = format!("A-{number}");
+        let body = json!({"customer": customer, "basket": ["P-1"], "n": 2});
+        let answer = fixture.post(RECOMMEND, body).await.json();
+        let (variant, version) = if split.takes(&customer) { ("challenger", 2) } else { ("champion", 1) };
+        assert_eq!((&answer["variant"], &answer["version"]), (&json!(variant), &json!(version)), "{answer}");
+    }
+    let stranger = fixture.post(RECOMMEND, json!({"basket": ["P-1"]})).await.json();
+    assert_eq!((&stranger["variant"], &stranger["version"]), (&json!("champion"), &json!(1)));
+    let named = fixture.post(RECOMMEND, json!({"customer": "A-1", "alias": "challenger"})).await.json();
+    assert_eq!((named.get("variant"), &named["version"]), (None, &json!(2)));
+    for list in listed(&fixture).iter().filter(|list| list.variant.is_some() && list.key.is_some()) {
+        let taken = split.takes(list.key.as_deref().unwrap());
+        assert_eq!((list.variant.as_deref() == Some("challenger"), list.version == 2), (taken, taken));
+    }
+    let skew = replay(&fixture);
+    assert_eq!((skew.rows, skew.same), (22, 22), "{skew:?}");
+}
+
+#[tokio::test]
+async fn recommendations_have_a_shadow_that_is_kept_and_replays() {
+    let fixture = storefront("mode = \"shadow\"\n");
+    let body = json!({"customer": "A-1", "basket": ["P-1"], "n": 3, "request": {"country": "FR"}});
+    let answer = fixture.post(RECOMMEND, body).await.json();
+    assert_eq!((&answer["version"], answer.get("variant")), (&json!(1), None));
+    let tensor = json!({"name": "customer", "datatype": "BYTES", "shape": [2], "data": ["A-1", "A-2"]});
+    assert_eq!(fixture.post("/v2/models/upsell/infer", json!({ "inputs": [tensor] })).await.status, 200);
+    let rows = listed(&fixture);
+    let (shadows, served): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.variant.is_some());
+    assert_eq!((served.len(), shadows.len()), (3, 3));
+    assert!(shadows.iter().all(|list| list.version == 2 && list.variant.as_deref() == Some("shadow")));
+    let first =
+        served.iter().find(|list| list.items.len() == answer["items"].as_array().unwrap().len()).unwrap();
+    let its = shadows.iter().find(|list| list.key == first.key && list.asked == first.asked).unwrap();
+    assert_eq!(its.items, first.items, "both learnt the same");
+    let skew = replay(&fixture);
+    assert_eq!((skew.rows, skew.same), (6, 6), "{skew:?}");
+}
+
+#[tokio::test]
+async fn the_standard_protocol_takes_part_and_says_who_answered_each_row() {
+    let fixture = challenged("[model.win.challenger]\nmode = \"split\"\nshare = 0.5\n");
+    let split = fixture.state.challenges.split("win").unwrap();
+    let keys = ["D-1", "D-2", "D-4"];
+    let asked = json!({"parameters": {"entity_keys": keys}});
+    let answer = fixture.post("/v2/models/win/infer", asked.clone()).await.json();
+    let output = |name: &str| {
+        let outputs = answer["outputs"].as_array().unwrap();
+        outputs.iter().find(|output| output["name"] == name).map(|output| output["data"].clone())
+    };
+    let taken: Vec<bool> = keys.iter().map(|key| split.takes(key)).collect();
+    let variants: Vec<&str> =
+        taken.iter().map(|taken| if *taken { "challenger" } else { "champion" }).collect();
+    assert_eq!(output("variant"), Some(json!(variants)));
+    let mixed = taken.iter().any(|one| *one != taken[0]);
+    assert_eq!(answer.get("model_version").is_none(), mixed, "{answer}");
+    for (key, taken) in keys.iter().zip(&taken) {
+        let one = json!({"parameters": {"entity_key": key}});
+        let answer = fixture.post("/v2/models/win/infer", one).await.json();
+        assert_eq!(answer["model_version"], if *taken { "2" } else { "1" }, "{answer}");
+    }
+    let named = fixture.post("/v2/models/win/versions/1/infer", asked).await.json();
+    assert_eq!(named["model_version"], "1");
+    assert!(!named.to_string().contains("variant"), "{named}");
+    assert_eq!(logged(&fixture).iter().filter(|row| row.variant.is_some()).count(), 6);
 }

@@ -208,6 +208,13 @@ async fn a_delivery_that_is_given_up_is_listed_and_can_be_delivered_again() {
     assert_eq!(again.json(), json!({"redelivered": 1}));
     until(|| open_deliveries(&fixture) == 0).await;
     assert_eq!(heard.lock().unwrap().len(), 4);
+    let trail = fixture.get("/v1/audit").await.json();
+    let act = trail["changes"].as_array().unwrap().iter().find(|act| act["action"] == "redeliver").unwrap();
+    assert_eq!((&act["who"], &act["subject"]), (&json!("anyone"), &json!("1 to crm")), "{act}");
+    let none = fixture.post("/v1/webhooks/crm/redeliver", json!({})).await;
+    assert_eq!(none.json(), json!({"redelivered": 0}));
+    let acts = fixture.get("/v1/audit").await.json()["changes"].as_array().unwrap().clone();
+    assert_eq!(acts.iter().filter(|act| act["action"] == "redeliver").count(), 1, "nothing was done");
 }
 
 #[tokio::test]

@@ -168,6 +168,66 @@ async fn a_replay_names_the_features_that_came_out_otherwise() {
     assert_eq!(as_json["different"], 1);
 }
 
+#[tokio::test]
+async fn a_replay_gives_every_list_again_for_customers_baskets_and_strangers() {
+    let fixture = Fixture::new();
+    for body in [
+        json!({"customer": "A-1", "basket": ["P-1"], "n": 3, "request": {"country": "FR"}}),
+        json!({"customer": "A-2", "as_of": "2024-03-20"}),
+        json!({"customer": "nobody"}),
+        json!({"basket": ["P-1", "P-9"]}),
+        json!({}),
+    ] {
+        assert_eq!(fixture.post("/v1/models/upsell/recommend", body).await.status, 200);
+    }
+    let tensor = json!({"name": "customer", "datatype": "BYTES", "shape": [2], "data": ["A-1", "A-2"]});
+    let answer = fixture.post("/v2/models/upsell/infer", json!({ "inputs": [tensor] })).await;
+    assert_eq!(answer.status, 200, "{}", answer.json());
+    fixture.state.score_log.flush().unwrap();
+    let report = replay(&fixture);
+    assert_eq!((report.rows, report.same, report.different), (7, 7, 0), "{report:?}");
+    assert!(report.skipped.is_empty(), "{report:?}");
+}
+
+#[tokio::test]
+async fn a_list_that_comes_out_otherwise_is_told_with_its_cause() {
+    let fixture = Fixture::new();
+    let body = json!({"customer": "A-1", "basket": ["P-1"], "n": 2});
+    let served = fixture.post("/v1/models/upsell/recommend", body).await.json();
+    fixture.state.score_log.flush().unwrap();
+    let first = served["items"][0]["item"].as_str().unwrap();
+    // Rows that come in afterwards and say that they were known before: it was sold out, and bought again.
+    let gone = json!({"product_id": first, "stock": 0, "country": "GB", "at": "2024-03-30"});
+    assert_eq!(fixture.post("/v1/events/catalogue", gone).await.status, 200);
+    let late =
+        json!({"account_id": "A-1", "product_id": "P-3", "quantity": 1, "amount": 8.0, "at": "2024-03-30"});
+    assert_eq!(fixture.post("/v1/events/orders", late).await.status, 200);
+    let report = replay(&fixture);
+    assert_eq!((report.rows, report.different), (1, 1), "{report:?}");
+    let told = |what: &str| {
+        let found = report.features.iter().find(|skew| skew.feature == what);
+        found.map(|skew| (skew.examples[0].served.clone(), skew.examples[0].now.clone()))
+    };
+    let (before, now) = told("past").unwrap();
+    assert_eq!((&before["rows"], &now["rows"]), (&json!(2), &json!(3)));
+    let (before, now) = told("items").unwrap();
+    assert!(before.to_string().contains(first) && !now.to_string().contains(first), "{before} {now}");
+    assert!(told("kept back by in_stock").is_some(), "{report:?}");
+    assert_eq!((told("rules"), told("kept back by sold_here")), (None, None), "{report:?}");
+}
+
+#[tokio::test]
+async fn a_customer_that_the_caller_may_not_see_is_replayed_as_the_stranger_it_was_answered_as() {
+    let fixture = Fixture::closed("[access.role.storefront]\nentities = { product = true }\n");
+    let shop = fixture.key("shop", scorehouse::access::Role::Storefront);
+    let body = json!({"customer": "A-1", "n": 3});
+    let answer = fixture.ask(&shop, "POST", "/v1/models/upsell/recommend", Some(body)).await;
+    assert_eq!(answer.json()["known"], json!(false));
+    fixture.state.score_log.flush().unwrap();
+    let report = replay(&fixture);
+    assert_eq!((report.rows, report.same), (1, 1), "{report:?}");
+}
+
 /// What eight more in revenue and one more line do to the answer for D-1: log-odds 4 become 5.08.
 fn difference() -> f64 {
     crate::fixture::sigmoid(5.08) - crate::fixture::sigmoid(4.0)

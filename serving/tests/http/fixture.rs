@@ -291,6 +291,12 @@ pub fn win_artifact(project: &Project, intercept: f64) -> Artifact {
     win_like(Signature::of_feature_set(set), intercept)
 }
 
+/// The same line over plain columns.
+pub fn table_artifact(project: &Project, intercept: f64) -> Artifact {
+    let of_deals = Signature::of_feature_set(project.feature_sets.get("deal_close").unwrap());
+    win_like(Signature { entity: None, feature_set: None, ..of_deals }, intercept)
+}
+
 fn win_like(signature: Signature, intercept: f64) -> Artifact {
     let filled = |input| {
         let scaling = Scaling { mean: 0.0, scale: 1.0, fill: 0.0, limit: None };

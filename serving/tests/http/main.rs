@@ -15,6 +15,8 @@
 //! - `policy`: what is decided about a score, and by which rule
 //! - `changes`: scores that pushes move across an edge: marks, webhooks, listeners
 //! - `models`: listings, moves of aliases, refused versions, moves under load
+//! - `bytes`: bodies near good ones, which may be refused and never make the server fail
+//! - `monitor`: inputs beside training, limits, retrainings
 //! - `refusals`: bad input of every kind
 //! - `access`: keys, tokens, who is open, the trail; `matrix`: every role at every route; `sight`: who sees what
 //! - `issuer`: keys of tokens by their address; `peer`: another server, as a test plays it
@@ -26,6 +28,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod access;
+mod bytes;
 mod challenger;
 mod changes;
 mod connections;
@@ -43,6 +46,7 @@ mod inference;
 mod issuer;
 mod matrix;
 mod models;
+mod monitor;
 mod operation;
 mod outcomes;
 mod peer;

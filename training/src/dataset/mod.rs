@@ -1,5 +1,6 @@
 //! Rows to learn from: typed columns, an outcome, a moment and an entity for each.
 
+mod baseline;
 mod column;
 mod digest;
 mod direction;
@@ -8,6 +9,7 @@ mod number;
 mod screen;
 mod table;
 
+pub use baseline::baseline;
 pub use column::{Column, ColumnData, from_record_batch};
 pub use direction::directions;
 pub use label::{LabelRule, read_label};

@@ -1,13 +1,10 @@
 //! The population stability index: the symmetric Kullback–Leibler divergence of two histograms.
 
 use rustc_hash::FxHashMap;
+use scorehouse_models::baseline::{bin_edges, stability_index};
 
-/// Bins of equally many rows learnt from.
-const BINS: usize = 10;
 /// Levels kept apart, the most frequent ones; the others are one.
 const LEVELS: usize = 30;
-/// Rows added to each bin, so that an empty one does not make the index infinite.
-const ADDED: f64 = 0.5;
 
 /// Rows of each level on either side.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -39,24 +36,13 @@ impl Counts {
 
     /// The index in nats, 0 and above.
     pub fn psi(&self) -> f64 {
-        let bins = self.before.len() as f64;
-        let share = |count: f64, all: f64| (count + ADDED) / (all + ADDED * bins);
-        let (before, latest): (f64, f64) = (self.before.iter().sum(), self.latest.iter().sum());
-        let part = |(b, l): (&f64, &f64)| {
-            let (b, l) = (share(*b, before), share(*l, latest));
-            (l - b) * (l / b).ln()
-        };
-        self.before.iter().zip(&self.latest).map(part).sum()
+        stability_index(&self.before, &self.latest)
     }
 }
 
-/// The index of numbers in ten bins of the first sample, and one for missing values (NaN).
+/// The index of numbers in bins of about a tenth of the first sample, and one for missing values (NaN).
 pub(super) fn of_numbers(before: &[f64], latest: &[f64]) -> f64 {
-    let mut sorted: Vec<f64> = before.iter().copied().filter(|x| !x.is_nan()).collect();
-    sorted.sort_by(f64::total_cmp);
-    let mut edges: Vec<f64> =
-        (1..BINS).filter_map(|bin| sorted.get(bin * sorted.len() / BINS)).copied().collect();
-    edges.dedup();
+    let edges = bin_edges(before);
     let count = |sample: &[f64]| {
         let mut bins = vec![0.0; edges.len() + 2];
         for x in sample {

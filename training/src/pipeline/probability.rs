@@ -7,7 +7,7 @@ use scorehouse_models::{Artifact, Encoder, Scale, Signature, Support};
 use serde_json::json;
 
 use crate::calibrate::{Calibrated, Course, Outcomes, calibrate, support};
-use crate::dataset::{ColumnNote, Dataset};
+use crate::dataset::{ColumnNote, Dataset, baseline};
 use crate::error::TrainingError;
 use crate::fit::{Contest, Cut, Fitted, Folds, Learner, Settings, assemble};
 use crate::gate::{Champion, Check, Gate};
@@ -295,6 +295,8 @@ impl Task<'_> {
             .map_err(broken)?
             .with_support(Support::new(support).map_err(broken)?)
             .with_levers(levers(&self.data, &self.actionable)?)
+            .map_err(broken)?
+            .with_baseline(baseline(&self.data))
             .map_err(broken)?
             .with_golden(&golden)
             .map_err(broken)?;

@@ -8,7 +8,7 @@ use crate::definition::read::condition::{key_column, over_columns};
 use crate::definition::read::forecast::{forecast, over_features};
 use crate::definition::read::learning::{LEARNING, learning, of_features};
 use crate::definition::read::score_log::score_log;
-use crate::definition::read::serving::{SERVING, serving};
+use crate::definition::read::serving::{OF_ITEMS, OF_TABLE, SERVING, serving};
 use crate::definition::read::source::{Sources, declared, named};
 use crate::definition::read::upsell;
 use crate::definition::{
@@ -85,15 +85,15 @@ fn model(entry: &Entry<'_>, known: &Known<'_>) -> Option<ModelSpec> {
             churn(&section, known).map(Pipeline::Churn)
         }
         "upsell" => {
-            keys(&upsell::KEYS, &[]);
+            keys(&upsell::KEYS, &OF_ITEMS);
             upsell::upsell(&section, known).map(Pipeline::Upsell)
         }
         "table" => {
-            keys(&[&TABLE[..], &["policy"]].concat(), &LEARNING);
+            keys(&[&TABLE[..], &OF_TABLE].concat(), &LEARNING);
             table(&section).map(Pipeline::Table)
         }
         "interactions" => {
-            keys(&INTERACTIONS, &[]);
+            keys(&INTERACTIONS, &OF_ITEMS);
             interactions(&section).map(Pipeline::Interactions)
         }
         "registered" => {
@@ -107,8 +107,7 @@ fn model(entry: &Entry<'_>, known: &Known<'_>) -> Option<ModelSpec> {
         }
     };
     let pipeline = pipeline?;
-    let set = pipeline.feature_set().and_then(|set| known.feature_sets.get(set));
-    let serving = serving((entry.key(), &section), set, known);
+    let serving = serving((entry.key(), &section), &pipeline, known);
     Some(ModelSpec { name: name?, pipeline, description, serving })
 }
 

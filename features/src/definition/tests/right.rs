@@ -296,6 +296,31 @@ fn a_watch_has_edges_and_a_webhook_an_address_and_the_name_of_a_secret() {
 }
 
 #[test]
+fn a_model_is_watched_over_by_limits_that_may_start_a_retraining() {
+    let text = format!(
+        "{WHOLE}\n[model.win.monitor]\nfeature_psi = 0.25\nauc = 0.6\nwindow = \"14d\"\nretrain = true\n"
+    );
+    let monitor = parse(&text).models["win"].serving.monitor.clone().unwrap();
+    assert_eq!((monitor.every, monitor.window, monitor.at_least), (Span(DAY), Span(14 * DAY), 200));
+    assert_eq!(monitor.limits, Limits { feature_psi: Some(0.25), auc: Some(0.6), ..Limits::default() });
+    assert_eq!(monitor.retrain, Some(Span(7 * DAY)));
+}
+
+#[test]
+fn a_challenger_over_a_plain_table_goes_by_a_column_and_one_that_recommends_by_the_customer() {
+    const RISK: &str = "[project]\nname = \"t\"\n[model.risk]\npipeline = \"table\"\ntable = \"t.csv\"\nlabel = \"y\"\nid = \"row\"\n";
+    let by = |by: &str| {
+        let text = format!("{RISK}[model.risk.challenger]\nmode = \"split\"\nshare = 0.5\n{by}");
+        parse(&text).models["risk"].serving.challenger.clone().unwrap().by
+    };
+    assert_eq!((by(""), by("by = \"row\"")), (SplitBy::Own, SplitBy::Own));
+    assert_eq!(by("by = \"region\""), SplitBy::Column("region".to_owned()));
+    let upsell = parse(&format!("{WHOLE}\n[model.upsell.challenger]\nmode = \"shadow\"\n"));
+    let challenger = upsell.models["upsell"].serving.challenger.clone().unwrap();
+    assert_eq!((challenger.mode, challenger.by), (ChallengerMode::Shadow, SplitBy::Own));
+}
+
+#[test]
 fn a_challenger_is_tried_out_by_a_share_of_keys_or_beside_all_answers() {
     let project = parse(WHOLE);
     let challenger = project.models["win"].serving.challenger.as_ref().unwrap();

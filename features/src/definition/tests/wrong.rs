@@ -262,7 +262,7 @@ fn mistakes_about_a_challenger_are_told_with_what_was_meant() {
             "[score_log]\nenabled = false\n[limits]",
             "compared by the score log, which is not enabled",
         ),
-        ("[model.win.challenger]", "[model.upsell.challenger]", "unknown key `challenger` in [model.upsell]"),
+        ("[model.win.challenger]", "[model.upsell.challenger]", "always split by the customer"),
     ] {
         let found = after(from, to);
         assert!(found.contains(told), "{to}: {found}");
@@ -318,6 +318,27 @@ fn mistakes_about_watches_and_webhooks_are_told_and_no_secret_is_repeated() {
     ] {
         let found = after(from, to);
         assert!(found.contains(told) && !found.contains("s3cret"), "{to}: {found}");
+    }
+}
+
+#[test]
+fn mistakes_about_limits_and_challengers_of_a_plain_table_are_told() {
+    const RISK: &str = "[model.risk]\npipeline = \"table\"\ntable = \"t.csv\"\nlabel = \"y\"\n";
+    let risk = |more: &str| mistakes(&format!("[project]\nname = \"t\"\n{RISK}{more}"));
+    for (more, told) in [
+        ("[model.risk.monitor]\nevery = \"1d\"\n", "no limit is set; expected `score_psi`"),
+        ("[model.risk.monitor]\nauc = 1.5\n", "expected a number above 0 and below 1"),
+        ("[model.risk.monitor]\nfeature_psy = 1\n", "did you mean `feature_psi`?"),
+        ("[model.risk.monitor]\nauc = 0.6\nat_least = 3\n", "expected a whole number, 30 or more"),
+        ("[model.risk.monitor]\nauc = 0.6\nwindow = \"0d\"\n", "\"0d\" is not a span"),
+        ("[model.risk.monitor]\nauc = 0.6\nrest = \"1d\"\n", "`rest` needs `retrain = true`"),
+        ("[score_log]\nenabled = false\n[model.risk.monitor]\nauc = 0.6\n", "watched over by the score log"),
+        ("[model.risk.challenger]\nmode = \"split\"\nshare = 0.5\n", "which rows are the challenger's"),
+        ("[model.risk.challenger]\nmode = \"shadow\"\nby = \"y\"\n", "no request gives the column `y`"),
+        ("[model.risk.watch]\nbands = [0.5]\n", "unknown key `watch`"),
+    ] {
+        let found = risk(more);
+        assert!(found.contains(told), "{more}: {found}");
     }
 }
 

@@ -141,7 +141,8 @@ pub fn response(answer: InferAnswer, raw: bool) -> ModelInferResponse {
     let outputs = answer.outputs.into_iter().map(output).collect();
     ModelInferResponse {
         model_name: answer.model,
-        model_version: answer.version.to_string(),
+        // A split may give rows to two versions: then none answered all of it.
+        model_version: if answer.mixed { String::new() } else { answer.version.to_string() },
         id: answer.id.unwrap_or_default(),
         parameters: HashMap::new(),
         outputs,

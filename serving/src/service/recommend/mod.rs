@@ -2,6 +2,7 @@
 
 mod evidence;
 mod past;
+mod question;
 mod request;
 mod shelf;
 
@@ -9,23 +10,21 @@ use scorehouse_features::definition::{Pipeline, Project, UpsellSpec};
 use scorehouse_features::ids::{EntityKey, LocalName};
 use scorehouse_features::time::Timestamp;
 use scorehouse_features::view::RequestFields;
-use scorehouse_models::predictor::recommender::{Interaction, Query};
 
-pub use evidence::{Given, keep};
-pub use past::Bought;
-pub use request::{Found, RecommendAnswer, RecommendRequest};
+pub use evidence::{Given, Logged, keep, list_bytes};
+pub use question::{Found, Question, Seen, find};
+pub use request::{RecommendAnswer, RecommendRequest};
 pub use shelf::Shelf;
 
 use crate::access::Caller;
+use crate::challenger::{Arms, Variant};
 use crate::error::{Noun, ServeError};
-use crate::live_model::{LiveModel, Selected};
+use crate::live_model::Selected;
 use crate::score_log::Asker;
 use crate::service::entities::key_of;
 use crate::service::moment;
 use crate::service::scalar::Fields;
 use crate::state::AppState;
-use request::Filtered;
-use shelf::Visit;
 
 /// Most products of one answer.
 const MOST_ITEMS: usize = 1_000;
@@ -33,6 +32,8 @@ const MOST_ITEMS: usize = 1_000;
 const MOST_IN_BASKET: usize = 1_000;
 /// Products of an answer when the request does not say.
 const ITEMS: usize = 10;
+/// Reasons of a product when the request does not say.
+const BECAUSE: usize = 3;
 
 /// Recommends products with one version of a model, and writes the answer as JSON.
 ///
@@ -45,16 +46,17 @@ pub fn recommend(
     model: &str,
     request: &RecommendRequest<'_>,
 ) -> Result<Vec<u8>, ServeError> {
-    let selected = state.live.select(model, request.alias.as_deref(), request.version)?;
-    asker.note(&selected);
-    let (as_of, found) = answered(state, &asker.caller, &selected, request)?;
-    let answer = RecommendAnswer::new(&selected, request.customer.as_deref(), as_of, found);
+    let arms = Arms::select(state, model, (request.alias.as_deref(), request.version))?;
+    let variant = arms.variant_of_customer(request.customer.as_deref());
+    asker.note(arms.of(variant));
+    let answered = answered(state, &asker.caller, arms.of(variant), request)?;
+    let answer = RecommendAnswer::new(arms.of(variant), variant, request, &answered);
     let bytes = answer.to_json()?;
-    keep(state, &selected, asker, Given { request, as_of, items: answer.into_items() });
+    keep(state, &arms, &asker, &[Given { request, variant, answered: &answered }]);
     Ok(bytes)
 }
 
-/// Recommends products with a version that was selected already; what else the request says of a version does not
+/// Recommends products with the version of `arms` whose turn it is; what else the request says of a version does not
 /// count.
 ///
 /// # Errors
@@ -62,10 +64,24 @@ pub fn recommend(
 pub fn find_for(
     state: &AppState,
     caller: &Caller,
-    selected: &Selected,
+    arms: &Arms<'_>,
     request: &RecommendRequest<'_>,
-) -> Result<(Timestamp, Found), ServeError> {
-    answered(state, caller, selected, request)
+) -> Result<(Option<Variant>, Answered), ServeError> {
+    let variant = arms.variant_of_customer(request.customer.as_deref());
+    Ok((variant, answered(state, caller, arms.of(variant), request)?))
+}
+
+/// A list with what the question became.
+#[derive(Debug)]
+pub struct Answered {
+    /// The moment whose knowledge counted.
+    pub as_of: Timestamp,
+    /// What was found.
+    pub found: Found,
+    /// The customer; none for a stranger, and for one that the caller may not see.
+    customer: Option<EntityKey>,
+    /// Fields that the request brought.
+    fields: RequestFields,
 }
 
 fn answered(
@@ -73,7 +89,7 @@ fn answered(
     caller: &Caller,
     selected: &Selected,
     request: &RecommendRequest<'_>,
-) -> Result<(Timestamp, Found), ServeError> {
+) -> Result<Answered, ServeError> {
     let n = request.n.unwrap_or(ITEMS);
     check(request, n)?;
     let as_of = moment::as_of(state.clock.as_ref(), request.as_of.as_deref())?;
@@ -83,13 +99,21 @@ fn answered(
         Some(key) => sees(state, caller, selected.model.name(), key)?,
         None => true,
     };
-    let asked = Asked { customer: customer.as_ref().filter(|_| visible), request, n, as_of, fields: &fields };
-    let mut found = find(state, &selected.model, &asked)?;
+    let question = Question {
+        customer: customer.as_ref().filter(|_| visible),
+        basket: request.basket.iter().map(|item| &**item).collect(),
+        because: request.because.unwrap_or(BECAUSE),
+        n,
+        as_of,
+        fields: &fields,
+    };
+    let mut found = find(state.online.as_ref(), &selected.model, &question)?;
     if !visible {
         found.known = Some(false);
+        found.seen.stranger = true;
     }
     selected.model.count_recommendation();
-    Ok((as_of, found))
+    Ok(Answered { as_of, customer: customer.filter(|_| visible), fields, found })
 }
 
 /// True for a customer that the caller may see. One that it may not is answered as a stranger is.
@@ -111,65 +135,11 @@ fn check(request: &RecommendRequest<'_>, n: usize) -> Result<(), ServeError> {
     Ok(())
 }
 
-/// One question, checked.
-struct Asked<'a> {
-    customer: Option<&'a EntityKey>,
-    request: &'a RecommendRequest<'a>,
-    n: usize,
-    as_of: Timestamp,
-    fields: &'a RequestFields,
-}
-
-fn find(state: &AppState, model: &LiveModel, asked: &Asked<'_>) -> Result<Found, ServeError> {
-    let shelf = model.shelf()?;
-    let recommender = model.scoring().recommender()?;
-    let past = past(state, shelf, asked)?;
-    let live: Vec<Interaction<'_>> = past.iter().flatten().map(interaction).collect();
-    let recent = match (shelf.past(), &past) {
-        (Some(reader), Some(past)) => reader.just_bought(past, asked.as_of),
-        _ => Default::default(),
-    };
-    let basket: Vec<&str> = asked.request.basket.iter().map(|item| &**item).collect();
-    let query = Query {
-        user: asked.customer.map(EntityKey::as_str),
-        history: past.as_ref().map(|_| live.as_slice()),
-        basket: &basket,
-        as_of: asked.as_of,
-        because: asked.request.because.unwrap_or(3).min(20),
-    };
-    let online = state.online.as_ref();
-    let visit = Visit { online, customer: asked.customer, as_of: asked.as_of, request: asked.fields };
-    let mut open = shelf.open(visit)?;
-    let mut just_bought = 0;
-    let mut allowed = |item: &str| {
-        let again = recent.contains(item);
-        just_bought += usize::from(again);
-        !again && open.allows(item)
-    };
-    let items = recommender.recommend(&query, &mut allowed, asked.n);
-    let by_rule = open.close()?;
-    let filtered = asked.request.filtered.then(|| Filtered::new(shelf.names().zip(by_rule), just_bought));
-    let known = asked.customer.map(|key| match &past {
-        Some(past) => !past.is_empty(),
-        None => recommender.parts().users.number(key.as_str()).is_some(),
-    });
-    Ok(Found { items, known, filtered })
-}
-
-/// The customer's own past from the store; none when the store has none, so that the one that training saw
-/// counts.
-fn past(state: &AppState, shelf: &Shelf, asked: &Asked<'_>) -> Result<Option<Vec<Bought>>, ServeError> {
-    match (shelf.past(), asked.customer) {
-        (Some(reader), Some(key)) => reader.read(state.online.as_ref(), key.as_str(), asked.as_of).map(Some),
-        _ => Ok(None),
-    }
-}
-
-fn interaction(bought: &Bought) -> Interaction<'_> {
-    Interaction { item: &bought.item, weight: bought.weight as f32, time: bought.time }
-}
-
-fn request_fields(project: &Project, given: &Fields<'_>) -> Result<RequestFields, ServeError> {
+/// The fields that a request brings, typed as the project declares them.
+///
+/// # Errors
+/// [`ServeError::Unknown`] for a field, [`ServeError::WrongType`] for a value.
+pub fn request_fields(project: &Project, given: &Fields<'_>) -> Result<RequestFields, ServeError> {
     let mut fields = RequestFields::new();
     for (name, value) in &given.0 {
         let bare = name.strip_prefix("request.").unwrap_or(name);

@@ -5,6 +5,9 @@ use scorehouse_models::predictor::recommender::Recommended;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::Answered;
+use super::question::Seen;
+use crate::challenger::Variant;
 use crate::error::ServeError;
 use crate::live_model::Selected;
 use crate::service::scalar::{Fields, Text};
@@ -58,6 +61,9 @@ pub struct RecommendAnswer<'a> {
     /// The alias it was found by.
     #[serde(skip_serializing_if = "Option::is_none")]
     alias: Option<&'a str>,
+    /// In a split, who answered: `champion` or `challenger`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    variant: Option<&'a str>,
     /// The moment whose knowledge counted.
     #[schema(value_type = String, format = DateTime)]
     as_of: Timestamp,
@@ -69,7 +75,7 @@ pub struct RecommendAnswer<'a> {
     known: Option<bool>,
     /// The products, the best first.
     #[schema(value_type = Vec<ItemShown>)]
-    items: Vec<Recommended>,
+    items: &'a [Recommended],
     /// What was kept back among the products looked at, where that was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     filtered: Option<Filtered>,
@@ -107,42 +113,32 @@ pub struct Filtered {
 }
 
 impl Filtered {
-    /// Counts by rule.
-    pub fn new<'a>(rules: impl Iterator<Item = (&'a str, usize)>, just_bought: usize) -> Self {
-        Self { rules: rules.map(|(name, count)| (name.to_owned(), count)).collect(), just_bought }
+    /// What an answer's making kept back.
+    pub fn of(seen: &Seen) -> Self {
+        Self { rules: seen.held.clone(), just_bought: seen.just_bought }
     }
-}
-
-/// What was found for a request.
-#[derive(Debug)]
-pub struct Found {
-    /// The products.
-    pub items: Vec<Recommended>,
-    /// Whether anything is known of the customer's past.
-    pub known: Option<bool>,
-    /// What was kept back.
-    pub filtered: Option<Filtered>,
 }
 
 impl<'a> RecommendAnswer<'a> {
     /// Wraps what `selected` found.
     #[must_use]
-    pub fn new(selected: &'a Selected, customer: Option<&'a str>, as_of: Timestamp, found: Found) -> Self {
+    pub fn new(
+        selected: &'a Selected,
+        variant: Option<Variant>,
+        request: &'a RecommendRequest<'_>,
+        Answered { as_of, found, .. }: &'a Answered,
+    ) -> Self {
         Self {
+            variant: variant.map(Variant::as_str),
             model: selected.model.name(),
             version: selected.model.version().0,
             alias: selected.alias.as_ref().map(|alias| alias.as_str()),
-            as_of,
-            customer,
+            as_of: *as_of,
+            customer: request.customer.as_deref(),
             known: found.known,
-            items: found.items,
-            filtered: found.filtered,
+            items: &found.items,
+            filtered: request.filtered.then(|| Filtered::of(&found.seen)),
         }
-    }
-
-    /// The products, for the evidence.
-    pub fn into_items(self) -> Vec<Recommended> {
-        self.items
     }
 
     /// The answer's bytes.

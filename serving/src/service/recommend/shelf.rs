@@ -18,6 +18,8 @@ pub struct Shelf {
     customer: Option<Reader>,
     product: Option<Reader>,
     past: Option<PastReader>,
+    /// Tells whether two shelves ask the same; empty when nothing is asked.
+    fingerprint: String,
 }
 
 /// One rule.
@@ -47,6 +49,8 @@ enum Input {
 struct Reader {
     entity: EntityName,
     plan: FeaturePlan,
+    /// The features in the order of the plan's outputs.
+    names: Vec<String>,
 }
 
 impl Shelf {
@@ -72,6 +76,7 @@ impl Shelf {
             customer: Reader::of(project, spec.user_entity.as_ref(), &customer)?,
             product: Reader::of(project, spec.item_entity.as_ref(), &product)?,
             past: Some(PastReader::of(project, spec)?),
+            fingerprint: fingerprint(spec),
         })
     }
 
@@ -85,6 +90,12 @@ impl Shelf {
     #[must_use]
     pub const fn past(&self) -> Option<&PastReader> {
         self.past.as_ref()
+    }
+
+    /// Differs when the rules, or what counts as bought, are declared otherwise.
+    #[must_use]
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
     }
 
     /// The names of the rules, in order.
@@ -166,6 +177,12 @@ impl OpenShelf<'_> {
         }
     }
 
+    /// The customer's features that rules read.
+    pub fn customer(&self) -> impl Iterator<Item = (&str, &Value)> {
+        let names = self.shelf.customer.iter().flat_map(|reader| &reader.names);
+        names.map(String::as_str).zip(&self.customer)
+    }
+
     /// How many products each rule kept back.
     ///
     /// # Errors
@@ -217,7 +234,8 @@ impl Reader {
             || ServeError::Bug { message: "a rule reads features of an entity that is not named".into() };
         let entity = entity.ok_or_else(bug)?;
         let plan = FeaturePlan::compile(project, entity, features)?;
-        Ok(Some(Self { entity: entity.clone(), plan }))
+        let names = features.iter().map(ToString::to_string).collect();
+        Ok(Some(Self { entity: entity.clone(), plan, names }))
     }
 
     fn read(
@@ -231,6 +249,11 @@ impl Reader {
         let read = Read { key, as_of: visit.as_of, request: visit.request, overrides: &[] };
         Ok(self.plan.read(visit.online, &read, scratch, out)?)
     }
+}
+
+fn fingerprint(spec: &UpsellSpec) -> String {
+    let asked = format!("{:?} {:?} {:?} {:?}", spec.rules, spec.not_bought_within, spec.filter, spec.weight);
+    blake3::hash(asked.as_bytes()).to_hex()[..16].to_owned()
 }
 
 /// The position of `feature` in `features`, added if it is not there yet.

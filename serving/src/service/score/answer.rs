@@ -1,5 +1,6 @@
 //! Scores as an answer, written without a JSON tree in between.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use scorehouse_features::time::Timestamp;
@@ -97,8 +98,8 @@ pub struct ReasonShown {
 /// A row and what became of it.
 #[derive(Debug)]
 pub struct Scored<'a> {
-    /// The entity's key, where the row has one.
-    pub key: Option<&'a str>,
+    /// The entity's key, or what names a row of plain values, where it has one.
+    pub key: Option<Cow<'a, str>>,
     /// In a split, who answered.
     pub variant: Option<Variant>,
     /// Its score, or why there is none.
@@ -193,7 +194,7 @@ impl<'a> ScoreAnswer<'a> {
 impl Serialize for ScoredRow<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let mut map = to.serialize_map(None)?;
-        if let Some(key) = self.scored.key {
+        if let Some(key) = &self.scored.key {
             map.serialize_entry("key", key)?;
         }
         if let Some(variant) = self.scored.variant {

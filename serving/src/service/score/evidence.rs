@@ -20,7 +20,7 @@ pub fn keep<'a>(
     let keep_of = |variant: Option<Variant>| {
         let rows = scored.clone().zip(0..).filter(|(row, _)| row.variant == variant);
         let answers = rows.filter_map(|(row, number)| {
-            Some(Answer { row: number, key: row.key, body: row.kept.as_deref()? })
+            Some(Answer { row: number, key: row.key.as_deref(), body: row.kept.as_deref()? })
         });
         state.score_log.keep(Given { at, selected: arms.of(variant), asker, variant }, answers);
     };

@@ -59,7 +59,7 @@ pub fn score(
     model: &str,
     request: &ScoreRequest<'_>,
 ) -> Result<Vec<u8>, ServeError> {
-    let arms = Arms::select(state, model, request)?;
+    let arms = Arms::select(state, model, (request.alias.as_deref(), request.version))?;
     asker.note(arms.first());
     let as_of = moment::as_of(state.clock.as_ref(), request.as_of.as_deref())?;
     let scores = answered(state, &asker.caller, &arms, request, as_of)?;
@@ -118,14 +118,15 @@ fn scored<'a>(
         more: MoreAsked::of(request)?,
     };
     let one = |row: &Row<'a>| {
-        let variant = job.variant(row)?;
+        let key = row.key(&arms.first().model);
+        let variant = job.variant(row, key.as_deref())?;
         match job.score(row, variant) {
             Ok(RowAnswer { score, decision, more, kept }) => {
-                let followed = job.followed(row)?;
-                Ok(Scored { key: row.key(), variant, result: Ok(score), decision, more, kept, followed })
+                let followed = job.followed(row, key.as_deref())?;
+                Ok(Scored { key, variant, result: Ok(score), decision, more, kept, followed })
             }
             Err(error) if request.partial => Ok(Scored {
-                key: row.key(),
+                key,
                 variant,
                 result: Err(error),
                 decision: None,
@@ -173,21 +174,23 @@ impl Job<'_> {
     }
 
     /// The variant that answers a row; none outside a split.
-    fn variant(&self, row: &Row<'_>) -> Result<Option<Variant>, ServeError> {
+    fn variant(&self, row: &Row<'_>, key: Option<&str>) -> Result<Option<Variant>, ServeError> {
         match (row, &self.second) {
             (Row::Entity(entity), Some(_)) => {
                 self.arms.variant(self.state, self.request, (entity, self.as_of(entity)?))
             }
+            (Row::Inputs(fields), Some(_)) => Ok(self.arms.variant_of_inputs(fields, key)),
             _ => Ok(self.arms.undecided()),
         }
     }
 
     /// What the shadow is to score of a row, if anything.
-    fn followed(&self, row: &Row<'_>) -> Result<Option<Box<Followed>>, ServeError> {
+    fn followed(&self, row: &Row<'_>, key: Option<&str>) -> Result<Option<Box<Followed>>, ServeError> {
         match row {
             Row::Entity(entity) if self.keep => {
                 self.arms.followed(self.state, self.request, (entity, self.as_of(entity)?))
             }
+            Row::Inputs(fields) if self.keep => Ok(self.arms.followed_inputs(fields, (key, self.as_of))),
             _ => Ok(None),
         }
     }

@@ -1,5 +1,6 @@
 //! One row: from a key or plain values to a score.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::sync::Arc;
 
@@ -28,12 +29,12 @@ pub enum Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// The entity's key, where the row has one.
+    /// The entity's key, or what names a row of plain values, where it has one.
     #[must_use]
-    pub fn key(&self) -> Option<&'a str> {
+    pub fn key(&self, model: &LiveModel) -> Option<Cow<'a, str>> {
         match self {
-            Self::Entity(entity) => entity.key.as_deref(),
-            Self::Inputs(_) => None,
+            Self::Entity(entity) => entity.key.as_deref().map(Cow::Borrowed),
+            Self::Inputs(fields) => model.row_key(fields),
         }
     }
 }
@@ -164,6 +165,9 @@ pub fn score_inputs(
         work.values.clear();
         work.values.resize(model.scoring().signature().inputs.len(), Value::Missing(Missing::NotGiven));
         for (name, given) in &fields.0 {
+            if model.is_id(name) {
+                continue;
+            }
             let (position, value_type) = model.input(name)?;
             work.values[position] = given.to_value(name, value_type)?;
         }

@@ -1,0 +1,222 @@
+//! Looking at monitored models every so often, telling what crossed a limit, and starting a retraining.
+//!
+//! A thread of its own looks, behind all others; training is a process of its own, so that nothing it does can stop the
+//! answers. The gate decides what becomes of the new version, as it does for a training by hand.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Weak;
+use std::time::{Duration, Instant};
+
+use rustc_hash::FxHashMap;
+use scorehouse_features::definition::{MonitorSpec, Project};
+use scorehouse_features::ids::ModelName;
+use scorehouse_features::time::{Clock, Timestamp};
+use scorehouse_models::{AliasName, Registry};
+use serde_json::json;
+
+use super::limits::{Crossed, judge};
+use super::retrain::{Retrained, Trainer};
+use super::{Drift, MonitorReport};
+use crate::changes::{Alarms, Change, ChangeStore, Kind, Raised, webhooks_of};
+use crate::error::ServeError;
+use crate::idle;
+use crate::score_log::read::Range;
+use crate::server::duration;
+use crate::service::history::MonitorAsked;
+use crate::state::{AppState, Parts};
+
+/// Longest rest between two looks at whether something is due or the server stops.
+const REST: Duration = Duration::from_secs(1);
+
+/// Starts the thread, if a model is monitored. `trainer` runs retrainings.
+///
+/// # Errors
+/// [`ServeError::Io`] when it cannot be started.
+pub fn follow(state: &AppState, trainer: Trainer) -> Result<(), ServeError> {
+    let monitored = state.project.models.values().any(|model| model.serving.monitor.is_some());
+    if !monitored || state.history.is_none() {
+        return Ok(());
+    }
+    let parts = state.downgrade();
+    let run = move || {
+        idle::step_back("models are monitored");
+        run(&parts, &trainer);
+    };
+    let started = std::thread::Builder::new().name("monitor".into()).spawn(run);
+    started
+        .map(drop)
+        .map_err(|source| ServeError::Io { what: "the monitoring thread did not start".into(), source })
+}
+
+fn run(parts: &Weak<Parts>, trainer: &Trainer) {
+    // By model: when it was looked at last.
+    let mut looked: FxHashMap<ModelName, Instant> = FxHashMap::default();
+    loop {
+        let Some(state) = AppState::upgrade(parts) else { return };
+        if state.changes.is_closing() {
+            return;
+        }
+        for (name, spec) in monitored(&state.project) {
+            if looked.get(name).is_some_and(|last| last.elapsed() < duration(spec.every)) {
+                continue;
+            }
+            looked.insert(name.clone(), Instant::now());
+            let done = catch_unwind(AssertUnwindSafe(|| look(&state, name, trainer)));
+            match done {
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => tracing::error!(model = %name, %error, "a model could not be looked at"),
+                Err(_) => state.metrics.panics().inc(),
+            }
+        }
+        drop(state);
+        std::thread::sleep(REST);
+    }
+}
+
+/// The models whose project section has limits.
+fn monitored(project: &Project) -> impl Iterator<Item = (&ModelName, &MonitorSpec)> {
+    project.models.iter().filter_map(|(name, model)| Some((name, model.serving.monitor.as_ref()?)))
+}
+
+/// Looks at one model once: what its champion served within the window, which limits that crosses, whom that is told,
+/// and a retraining where one is due.
+///
+/// # Errors
+/// What reading the log and history, and writing down what is told, report.
+pub fn look(state: &AppState, model: &ModelName, trainer: &Trainer) -> Result<Vec<Crossed>, ServeError> {
+    let spec = state.project.models.get(model).and_then(|model| model.serving.monitor.as_ref());
+    let (Some(spec), Some(store), Some(history)) = (spec, state.changes.store(), state.history.as_ref())
+    else {
+        return Ok(Vec::new());
+    };
+    state.shadows.settle();
+    state.score_log.flush()?;
+    let now = state.clock.now();
+    let range = Range { since: now.before(spec.window), until: Timestamp::MAX };
+    let (project, registry) = (&state.project, state.registry.as_ref());
+    let asked = MonitorAsked { project, registry, model: model.as_str(), now, range, every: spec.window };
+    let report = history.monitor(&asked)?;
+    let Some(drift) = champion(registry, model, &report)? else { return Ok(Vec::new()) };
+    state.metrics.drift(model.as_str(), drift);
+    let alarm = Alarm { project, store, model, spec, now };
+    let (crossed, told) = alarm.raise(drift)?;
+    state.metrics.limits_crossed(model.as_str(), crossed.len());
+    told.into_iter().for_each(|change| state.changes.remember(change));
+    if !crossed.is_empty() && alarm.may_retrain()? {
+        let done = trainer.train(project, model, &|| state.changes.is_closing());
+        state.metrics.retrained(model.as_str(), done.as_ref().map_or("failed", Retrained::result));
+        state.changes.remember(alarm.retrained(&crossed, &done, state.clock.as_ref())?);
+    }
+    Ok(crossed)
+}
+
+/// What the champion served; none while there is no champion, or nothing of it in the report.
+///
+/// # Errors
+/// What the registry reports.
+pub fn champion<'r>(
+    registry: &dyn Registry,
+    model: &ModelName,
+    report: &'r MonitorReport,
+) -> Result<Option<&'r Drift>, ServeError> {
+    // A model that nobody has registered has served nothing.
+    if !registry.list()?.iter().any(|record| record.name == *model) {
+        return Ok(None);
+    }
+    let version = registry.aliases(model)?.get(&AliasName::champion()).copied();
+    Ok(version.and_then(|version| report.drift.iter().find(|drift| drift.version == version.0)))
+}
+
+/// What raises alarms about one model.
+pub struct Alarm<'a> {
+    /// The project.
+    pub project: &'a Project,
+    /// Where they are written down.
+    pub store: &'a ChangeStore,
+    /// The model.
+    pub model: &'a ModelName,
+    /// Its limits.
+    pub spec: &'a MonitorSpec,
+    /// The present.
+    pub now: Timestamp,
+}
+
+impl Alarm<'_> {
+    /// Judges what the champion served, and writes down what is to be told: limits that were not crossed at the last
+    /// look, and limits that are kept again.
+    ///
+    /// # Errors
+    /// What the store reports.
+    pub fn raise(&self, drift: &Drift) -> Result<(Vec<Crossed>, Vec<Change>), ServeError> {
+        let verdict = judge(drift, self.spec);
+        let alarms = Alarms {
+            model: self.model.as_str(),
+            version: drift.version,
+            crossed: verdict.crossed.iter().map(Crossed::name).collect(),
+            kept: verdict.kept,
+            at: self.now,
+        };
+        let body = |kind: Kind, id: u64, limits: &std::collections::BTreeSet<String>| {
+            let crossed: Vec<&Crossed> =
+                verdict.crossed.iter().filter(|crossed| limits.contains(&crossed.name())).collect();
+            let mut body = json!({
+                "id": id,
+                "type": kind.as_str(),
+                "model": self.model,
+                "version": drift.version,
+                "at": self.now,
+                "limits": limits,
+            });
+            if kind == Kind::LimitCrossed {
+                body["crossed"] = json!(crossed);
+            }
+            body.to_string()
+        };
+        let webhooks = webhooks_of(self.project, self.model.as_str());
+        let told = self.store.raise(&alarms, &Raised { body: &body, webhooks: &webhooks })?;
+        Ok((verdict.crossed, told))
+    }
+
+    /// True when a crossed limit starts a retraining, and the last one is long enough ago.
+    ///
+    /// # Errors
+    /// What the store reports.
+    pub fn may_retrain(&self) -> Result<bool, ServeError> {
+        let Some(rest) = self.spec.retrain else { return Ok(false) };
+        self.store.may_retrain(self.model.as_str(), rest, self.now)
+    }
+
+    /// Writes down what a retraining came to, and tells it. One that failed may be tried again at the next look.
+    ///
+    /// # Errors
+    /// What the store reports.
+    pub fn retrained(
+        &self,
+        because: &[Crossed],
+        done: &Result<Retrained, String>,
+        clock: &dyn Clock,
+    ) -> Result<Change, ServeError> {
+        let at = clock.now();
+        if done.is_ok() {
+            self.store.retrained(self.model.as_str(), at)?;
+        }
+        let kind = if done.is_ok() { Kind::Retrained } else { Kind::RetrainingFailed };
+        let because: Vec<String> = because.iter().map(Crossed::name).collect();
+        let body = |id: u64| {
+            let mut body = json!({
+                "id": id, "type": kind.as_str(), "model": self.model, "at": at, "because": because,
+            });
+            match done {
+                Ok(Retrained { version, champion, why }) => {
+                    body["version"] = json!(version);
+                    body["champion"] = json!(champion);
+                    body["why"] = json!(why);
+                }
+                Err(reason) => body["error"] = json!(reason),
+            }
+            body.to_string()
+        };
+        let webhooks = webhooks_of(self.project, self.model.as_str());
+        self.store.tell_of_model(kind, self.model.as_str(), &body, &webhooks)
+    }
+}
