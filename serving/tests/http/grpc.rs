@@ -142,7 +142,12 @@ async fn truth_values_and_texts_come_in_their_field_and_in_bytes() {
     assert!(told.words().contains("BOOL"), "{told:?}");
     let typed = infer(&fixture, &asking(vec![keys(&["D-1", "D-2"])])).await;
     let bytes = b"\x03\0\0\0D-1\x03\0\0\0D-2".to_vec();
-    let packed = infer(&fixture, &raw(vec![(keys(&["D-1", "D-2"]), bytes)])).await;
+    // The KServe SDK tells the length as it does over REST.
+    let told = Tensor { parameters: parameter("binary_data_size", Value::Int(14)), ..keys(&["D-1", "D-2"]) };
+    let packed = infer(&fixture, &raw(vec![(told, bytes)])).await;
+    let strange = Tensor { parameters: parameter("binary_size", Value::Int(14)), ..keys(&["D-1"]) };
+    let told = call(&fixture, "", INFER, &asking(vec![strange])).await;
+    assert_eq!((told.code(), told.words().contains("binary_data_size")), (3, true), "{told:?}");
     assert_eq!(typed.numbers("raw"), packed.numbers("raw"));
     assert_eq!((typed.model_name.as_str(), typed.model_version.as_str()), ("win", "1"));
 }

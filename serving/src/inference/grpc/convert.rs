@@ -76,7 +76,8 @@ fn whole(value: u64) -> Scalar<'static> {
 
 fn tensor<'a>(input: &'a InferTensor, raw: Option<&'a Bytes>) -> Result<Tensor<'a>, ServeError> {
     let head = Head::new(Cow::Borrowed(&*input.name), &input.datatype, &input.shape)?;
-    parameters(&input.parameters).only(&[])?;
+    // Some clients send the length of raw contents besides, as REST needs it; here the contents know it.
+    parameters(&input.parameters).only(&["binary_data_size"])?;
     match (raw, &input.contents) {
         (Some(raw), None) => head.bytes(raw),
         (Some(_), Some(_)) => Err(invalid(&input.name, "it has contents beside raw_input_contents")),
