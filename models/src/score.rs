@@ -12,7 +12,7 @@ use crate::encoder::{Encoder, Transform};
 use crate::error::ModelError;
 use crate::ids::Probability;
 use crate::predictor::{Predictor, Recommender};
-use crate::reason::{Contributions, Explanation, Reason};
+use crate::reason::{Contributions, Explanation, Groups, Reason};
 use crate::signature::{Output, Signature};
 use crate::timing::{Curve, Timing};
 use crate::what_if::{Choice, Lever};
@@ -24,6 +24,7 @@ use crate::what_if::{Choice, Lever};
 pub struct ScoringModel {
     signature: Signature,
     encoder: Encoder,
+    groups: Groups,
     predictor: Predictor,
     calibration: Calibration,
     support: Option<Support>,
@@ -87,6 +88,7 @@ impl ScoringModel {
         predictor.set_background(&artifact.golden_columns());
         predictor.prepare()?;
         Ok(Self {
+            groups: Groups::of(&artifact.signature),
             signature: artifact.signature.clone(),
             encoder: artifact.encoder.clone(),
             predictor,
@@ -172,7 +174,7 @@ impl ScoringModel {
     }
 
     /// Scores one row: value i is that of the signature's input i. With `reasons` above 0 the score carries that
-    /// many inputs that moved it most (all of them for `usize::MAX`).
+    /// many inputs, or groups of them, that moved it most (all of them for `usize::MAX`).
     ///
     /// # Errors
     /// [`ModelError::WrongWidth`], [`ModelError::WrongType`] or [`ModelError::NotFinite`] for values the
@@ -245,8 +247,9 @@ impl ScoringModel {
         if reasons > 0 {
             columns.resize(row.len(), 0.0);
             let base = self.predictor.contributions(row, columns)?;
-            let (signature, encoder) = (&self.signature, &self.encoder);
-            explanation = Contributions { signature, encoder, values, columns, base }.explain(reasons);
+            let (signature, encoder, groups) = (&self.signature, &self.encoder, &self.groups);
+            explanation =
+                Contributions { signature, encoder, groups, values, columns, base }.explain(reasons);
         }
         let interval = self.support.map(|support| support.interval(output));
         Ok(Score { output, interval, raw, explanation })

@@ -39,6 +39,9 @@ pub struct InputField {
     pub value_type: ValueType,
     /// Its template in words, with `{value}`.
     pub words: Option<String>,
+    /// Inputs of one group say the same thing: reasons tell them together. None: one by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
 }
 
 /// What a model answers.
@@ -73,6 +76,7 @@ impl Signature {
             name: f.name.to_string(),
             value_type: f.value_type,
             words: f.words.clone(),
+            group: f.group.clone(),
         };
         Self {
             entity: Some(set.entity.clone()),
@@ -89,7 +93,7 @@ impl Signature {
     }
 
     /// BLAKE3 of the canonical JSON of all that decides what a caller must send and gets back: entity,
-    /// feature set, names and types of inputs, output. Words do not count.
+    /// feature set, names and types of inputs, output. Words and groups do not count.
     #[must_use]
     pub fn hash(&self) -> String {
         let inputs: Vec<(&str, ValueType)> =
@@ -140,6 +144,12 @@ impl Signature {
 }
 
 impl InputField {
+    /// An input without words or group.
+    #[must_use]
+    pub fn new(name: impl Into<String>, value_type: ValueType) -> Self {
+        Self { name: name.into(), value_type, words: None, group: None }
+    }
+
     fn accept(&self, value: &Value) -> Result<(), ModelError> {
         let fits = match (value, self.value_type) {
             (Value::Missing(_), _)
@@ -168,7 +178,7 @@ mod tests {
     use scorehouse_features::value::Missing;
 
     fn signature() -> Signature {
-        let input = |name: &str, value_type| InputField { name: name.into(), value_type, words: None };
+        let input = |name: &str, value_type| InputField::new(name, value_type);
         Signature {
             entity: None,
             feature_set: None,

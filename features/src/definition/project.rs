@@ -111,6 +111,9 @@ pub struct FeatureField {
     pub value_type: ValueType,
     /// Its template in words, with `{value}`, for reasons.
     pub words: Option<String>,
+    /// Features of one group say the same thing, so that reasons tell them together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
 }
 
 /// Limits and addresses, each with a default.

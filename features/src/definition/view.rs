@@ -31,6 +31,9 @@ pub struct Feature {
     pub value_type: ValueType,
     /// Its template in words, with `{value}`.
     pub words: Option<String>,
+    /// Features of one group say the same thing, so that reasons tell them together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
 }
 
 /// The three kinds of view.

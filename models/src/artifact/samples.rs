@@ -13,9 +13,8 @@ use crate::signature::{InputField, Output, Signature};
 /// Four inputs of every type a model reads.
 pub(crate) fn signature() -> Signature {
     let input = |name: &str, value_type, words: Option<&str>| InputField {
-        name: name.into(),
-        value_type,
         words: words.map(Into::into),
+        ..InputField::new(name, value_type)
     };
     let inputs = vec![
         input("deal.amount", ValueType::Float, Some("the deal is worth {value}")),

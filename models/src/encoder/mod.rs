@@ -188,7 +188,7 @@ mod tests {
     use scorehouse_features::value::Missing;
 
     fn signature() -> Signature {
-        let input = |name: &str, value_type| InputField { name: name.into(), value_type, words: None };
+        let input = |name: &str, value_type| InputField::new(name, value_type);
         let inputs = vec![
             input("amount", ValueType::Float),
             input("plan", ValueType::Text),

@@ -53,7 +53,7 @@ mod tests {
     use scorehouse_features::value::{Missing, ValueType};
 
     fn input(name: &str, template: Option<&str>) -> InputField {
-        InputField { name: name.into(), value_type: ValueType::Float, words: template.map(Into::into) }
+        InputField { words: template.map(Into::into), ..InputField::new(name, ValueType::Float) }
     }
 
     #[test]

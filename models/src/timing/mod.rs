@@ -86,7 +86,7 @@ impl Timing {
     /// The inputs that the hazards of a model of this signature read: the model's own, then the stretch.
     #[must_use]
     pub fn signature(model: &Signature) -> Signature {
-        let stretch = InputField { name: STRETCH.to_owned(), value_type: ValueType::Float, words: None };
+        let stretch = InputField::new(STRETCH, ValueType::Float);
         Signature { inputs: model.inputs.iter().cloned().chain([stretch]).collect(), ..model.clone() }
     }
 

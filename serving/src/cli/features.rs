@@ -138,6 +138,7 @@ fn everything_about(session: &Session, entity: &str) -> Outcome<FeatureSet> {
             name: FeatureName { through: None, view: view.name.clone(), name: feature.name.clone() },
             value_type: feature.value_type,
             words: feature.words.clone(),
+            group: None,
         })
     });
     let name = FeatureSetName::new("everything").map_err(Failure::caller)?;

@@ -236,9 +236,12 @@ fn day(moment: Timestamp) -> String {
     moment.to_string().chars().take(10).collect()
 }
 
-/// A reason as people read it.
+/// A reason as people read it; of a group, with how many others of it count along.
 fn said(reason: &Reason) -> String {
-    reason.words.clone()
+    match reason.parts.len().saturating_sub(1) {
+        0 => reason.words.clone(),
+        others => format!("{} (with {others} of its group)", reason.words),
+    }
 }
 
 impl Report for Lines {

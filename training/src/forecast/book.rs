@@ -243,7 +243,7 @@ impl ForecastRequest<'_> {
     ) -> Result<FeatureSet, TrainingError> {
         let field = |name: FeatureName| {
             let value_type = self.type_of(&name)?;
-            Ok(FeatureField { name, value_type, words: None })
+            Ok(FeatureField { name, value_type, words: None, group: None })
         };
         let features = names.map(field).collect::<Result<Vec<_>, TrainingError>>()?;
         Ok(FeatureSet { features, hash: String::new(), ..like.clone() })

@@ -217,11 +217,7 @@ fn task<'a>(
     let mut kept = notes.iter().map(|note| note.treatment != Treatment::SetAside);
     data.columns.retain(|_| kept.next().unwrap_or(false));
     left_out.extend(notes.extract_if(.., |note| note.treatment == Treatment::SetAside));
-    let input = |column: &Column| InputField {
-        name: column.name.clone(),
-        value_type: column.value_type(),
-        words: None,
-    };
+    let input = |column: &Column| InputField::new(column.name.clone(), column.value_type());
     let signature = Signature {
         entity: None,
         feature_set: None,

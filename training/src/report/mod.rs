@@ -15,7 +15,7 @@ mod tests;
 mod trust;
 
 use scorehouse_features::value::Value;
-use scorehouse_models::{Artifact, ScoringModel, Scratch};
+use scorehouse_models::{Artifact, Reason, ScoringModel, Scratch};
 
 use crate::dataset::{ColumnNote, Dataset};
 use crate::drift::Drift;
@@ -86,9 +86,9 @@ pub(crate) fn input_weights(artifact: &Artifact, data: &Dataset) -> Result<Vec<I
     for row in &rows {
         let values: Vec<Value> = data.columns.iter().map(|column| column.value(*row)).collect();
         let score = model.score(&values, data.as_of[*row], usize::MAX, &mut scratch).map_err(broken)?;
-        for reason in score.reasons() {
-            if let Some(at) = artifact.signature.position(&reason.feature) {
-                sizes[at] += reason.contribution.abs() / rows.len() as f64;
+        for (feature, contribution) in score.reasons().iter().flat_map(Reason::by_input) {
+            if let Some(at) = artifact.signature.position(feature) {
+                sizes[at] += contribution.abs() / rows.len() as f64;
             }
         }
     }

@@ -6,7 +6,7 @@ use crate::definition::catalogue::{Catalogue, Meaning};
 use crate::definition::raw::{Entry, Finding, Section};
 use crate::definition::read::condition::report;
 use crate::definition::read::request::fields;
-use crate::definition::read::view::{description, entity, kind, words};
+use crate::definition::read::view::{description, entity, group, kind, words};
 use crate::definition::scope::{FeatureScope, Request};
 use crate::definition::{DerivedFeature, Feature, View, ViewKind};
 use crate::expression::{Expression, ExpressionError, Problem, names_in};
@@ -129,20 +129,20 @@ fn feature(
     request: &Request,
 ) -> Option<(Feature, DerivedFeature)> {
     let name: LocalName = entry.name()?;
-    let (text, template) = if entry.is_text() {
-        (*entry, None)
+    let (text, template, group) = if entry.is_text() {
+        (*entry, None, None)
     } else {
-        let section = entry.section("an expression or { expr, words }")?;
-        section.only(&format!("feature {name}"), &["expr", "words"]);
+        let section = entry.section("an expression or { expr, words, group }")?;
+        section.only(&format!("feature {name}"), &["expr", "words", "group"]);
         let template = section.get("words").and_then(|e| words(&e, &["{value}"]));
-        (section.need("expr", "an expression over other features")?, template)
+        (section.need("expr", "an expression over other features")?, template, group(&section))
     };
     let scope = FeatureScope::new(catalogue, entity, request);
     let compiled = Expression::compile(text.words()?, &scope);
     let (inputs, trouble) = scope.finish();
     let expression = compiled.inspect_err(|error| blame(&text, error, trouble)).ok()?;
     let value_type = expression.value_type();
-    Some((Feature { name, value_type, words: template }, DerivedFeature { expression, inputs }))
+    Some((Feature { name, value_type, words: template, group }, DerivedFeature { expression, inputs }))
 }
 
 /// Reports why an expression over features does not compile, unless the blame lies with a view that has

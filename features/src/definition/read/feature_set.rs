@@ -156,8 +156,14 @@ fn field(
     request: &Request,
 ) -> Option<FeatureField> {
     let Meaning::Feature(value_type) = meaning(catalogue, entity, request, name) else { return None };
-    let words = catalogue.feature(&name.view, &name.name).and_then(|(_, feature)| feature.words.clone());
-    Some(FeatureField { name: name.clone(), value_type, words })
+    let feature = catalogue.feature(&name.view, &name.name).map(|(_, feature)| feature);
+    let words = feature.and_then(|feature| feature.words.clone());
+    // What is told of another entity says nothing of this one, nor of a third.
+    let group = feature.and_then(|feature| feature.group.as_ref()).map(|group| match &name.through {
+        Some(through) => format!("{through}.{group}"),
+        None => group.clone(),
+    });
+    Some(FeatureField { name: name.clone(), value_type, words, group })
 }
 
 /// True when a pattern names a feature: part by part, `*` standing for any text of one part.

@@ -138,7 +138,8 @@ fn latest_features(written: &Entry<'_>, source: &Source) -> Vec<(Feature, Column
 fn plain_feature(entry: &Entry<'_>, name: &str, source: &Source) -> Option<(Feature, ColumnName)> {
     let column = column(entry, source)?;
     let name = LocalName::new(name).ok()?;
-    Some((Feature { name, value_type: column.value_type, words: None }, column.name.clone()))
+    let feature = Feature { name, value_type: column.value_type, words: None, group: None };
+    Some((feature, column.name.clone()))
 }
 
 fn latest_feature(entry: &Entry<'_>, source: &Source) -> Option<(Feature, ColumnName)> {
@@ -146,11 +147,17 @@ fn latest_feature(entry: &Entry<'_>, source: &Source) -> Option<(Feature, Column
     if entry.is_text() {
         return plain_feature(entry, name.as_str(), source);
     }
-    let section = entry.section("a column or { column, words }")?;
-    section.only(&format!("feature {name}"), &["column", "words"]);
+    let section = entry.section("a column or { column, words, group }")?;
+    section.only(&format!("feature {name}"), &["column", "words", "group"]);
     let words = section.get("words").and_then(|e| words(&e, &["{value}"]));
+    let group = group(&section);
     let column = section.need("column", "a column of the source").and_then(|e| column(&e, source))?;
-    Some((Feature { name, value_type: column.value_type, words }, column.name.clone()))
+    Some((Feature { name, value_type: column.value_type, words, group }, column.name.clone()))
+}
+
+/// The group that a feature is declared to belong to.
+pub(in crate::definition) fn group(section: &Section<'_>) -> Option<String> {
+    section.get("group").and_then(|entry| entry.words()).map(|name| name.trim().to_owned())
 }
 
 /// A template in words, whose placeholders are among `known`.

@@ -3,7 +3,7 @@
 use crate::definition::raw::{Entry, Finding, Section};
 use crate::definition::read::condition::{find_column, over_columns};
 use crate::definition::read::source::Sources;
-use crate::definition::read::view::{Stored, base, words};
+use crate::definition::read::view::{Stored, base, group, words};
 use crate::definition::{Aggregate, Catalogue, Feature, Source, View, ViewKind, WindowFeature, WindowView};
 use crate::expression::Expression;
 use crate::ids::{ColumnName, LocalName, ViewName};
@@ -49,6 +49,15 @@ struct Written {
     windows: Vec<Window>,
     filter: Option<Expression>,
     words: Option<String>,
+    /// The group as declared.
+    group: Option<String>,
+}
+
+impl Written {
+    /// How many features it gives.
+    fn count(&self) -> usize {
+        self.windows.len() * self.last.unwrap_or(1) as usize
+    }
 }
 
 pub(super) fn window(
@@ -63,7 +72,11 @@ pub(super) fn window(
     let table = written?.section("a table name = \"aggregate\"")?;
     let (mut features, mut computed): (Vec<Feature>, Vec<WindowFeature>) = (Vec::new(), Vec::new());
     for entry in table.entries() {
-        let Some(one) = read(&entry, source, common.as_deref()) else { continue };
+        let Some(mut one) = read(&entry, source, common.as_deref()) else { continue };
+        // One aggregate over several windows, or the last few rows, say much the same.
+        if one.group.is_none() && one.count() > 1 {
+            one.group = Some(format!("{name}.{}", one.name));
+        }
         for (feature, window) in spread(&entry, &one) {
             if features.iter().any(|f| f.name == feature.name) {
                 let message = format!("feature `{}` of view `{name}` stands twice", feature.name);
@@ -114,14 +127,15 @@ fn read(entry: &Entry<'_>, source: &Source, common: Option<&[Window]>) -> Option
     let mut written = if entry.is_text() {
         aggregate(entry, &name, source)?
     } else {
-        let section = entry.section("an aggregate or { aggregate, where, windows, words }")?;
-        section.only(&format!("feature {name}"), &["aggregate", "where", "windows", "words"]);
+        let section = entry.section("an aggregate or { aggregate, where, windows, words, group }")?;
+        section.only(&format!("feature {name}"), &["aggregate", "where", "windows", "words", "group"]);
         own = section.get("windows").map(|e| windows(&e));
         let filter =
             section.get("where").and_then(|e| over_columns(&e, &source.columns, Some(ValueType::Bool)));
         let words = section.get("words").and_then(|e| words(&e, &["{value}", "{window}"]));
+        let group = group(&section);
         let entry = section.need("aggregate", "an aggregate, such as \"sum(amount)\"")?;
-        Written { filter, words, ..aggregate(&entry, &name, source)? }
+        Written { filter, words, group, ..aggregate(&entry, &name, source)? }
     };
     written.windows = match (own, common) {
         (Some(own), _) => own,
@@ -170,7 +184,8 @@ fn aggregate(entry: &Entry<'_>, name: &LocalName, source: &Source) -> Option<Wri
         }
     };
     let name = name.to_string();
-    Some(Written { name, aggregate, value_type, last, windows: Vec::new(), filter: None, words: None })
+    let (windows, filter) = (Vec::new(), None);
+    Some(Written { name, aggregate, value_type, last, windows, filter, words: None, group: None })
 }
 
 fn of_column(
@@ -265,7 +280,7 @@ fn spread(entry: &Entry<'_>, written: &Written) -> Vec<(Feature, WindowFeature)>
             };
             let words = written.words.as_ref().map(|words| words.replace("{window}", &window.words));
             all.push((
-                Feature { name, value_type: written.value_type, words },
+                Feature { name, value_type: written.value_type, words, group: written.group.clone() },
                 WindowFeature { aggregate, window: window.length, filter: written.filter.clone() },
             ));
         }

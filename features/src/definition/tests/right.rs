@@ -115,6 +115,33 @@ fn windows_spread_into_one_feature_each() {
 }
 
 #[test]
+fn one_aggregate_over_several_windows_is_a_group_and_others_are_where_they_say_so() {
+    let text = WHOLE.replacen(
+        r#"words = "the deal is worth {value}""#,
+        r#"group = "size", words = "the deal is worth {value}""#,
+        1,
+    );
+    assert_ne!(text, WHOLE);
+    let project = parse(&text);
+    let group = |name: &str| {
+        let features = &project.feature_sets["deal_close"].features;
+        let found = features.iter().find(|feature| feature.name.to_string() == name);
+        found.unwrap_or_else(|| panic!("{name}")).group.clone()
+    };
+    assert_eq!(group("deal.amount").as_deref(), Some("size"));
+    assert_eq!(group("deal.created"), None);
+    // What is told of an entity that is referred to stays apart from what is told of this one.
+    assert_eq!(group("customer.orders.revenue_30d").as_deref(), Some("customer.orders.revenue"));
+    let health = &project.views["orders"].features;
+    let of = |name: &str| health.iter().find(|f| f.name.as_str() == name).unwrap().group.as_deref();
+    assert_eq!((of("revenue_30d"), of("revenue")), (Some("orders.revenue"), Some("orders.revenue")));
+    assert_eq!((of("product_1"), of("recency")), (Some("orders.product"), None));
+    // Telling features together changes no value.
+    let hash = |project: &crate::definition::Project| project.feature_sets["deal_close"].hash.clone();
+    assert_eq!(hash(&project), hash(&parse(WHOLE)));
+}
+
+#[test]
 fn a_derived_view_comes_after_the_views_it_reads() {
     let project = parse(WHOLE);
     let place = |name: &str| project.views.get_index_of(name).unwrap();

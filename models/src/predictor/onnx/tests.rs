@@ -38,7 +38,7 @@ fn without_library() -> bool {
 }
 
 fn signature() -> Signature {
-    let input = |i| InputField { name: format!("x{i}"), value_type: ValueType::Float, words: None };
+    let input = |i| InputField::new(format!("x{i}"), ValueType::Float);
     let inputs = (0..4).map(input).collect();
     Signature { entity: None, feature_set: None, inputs, output: Output::Probability }
 }

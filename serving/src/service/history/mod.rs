@@ -178,7 +178,7 @@ fn spelled_out(project: &Project, entity: &str, features: &[String]) -> Result<F
     let parsed = features.iter().map(|name| name.trim().parse().map_err(bad_name));
     let names: Vec<FeatureName> = parsed.collect::<Result<_, _>>()?;
     let types = FeaturePlan::compile(project, entity, &names)?.types();
-    let field = |(name, value_type)| FeatureField { name, value_type, words: None };
+    let field = |(name, value_type)| FeatureField { name, value_type, words: None, group: None };
     let name = FeatureSetName::new("spelled_out").map_err(bad_name)?;
     let features = names.into_iter().zip(types).map(field).collect();
     Ok(FeatureSet { name, entity: entity.clone(), features, hash: String::new(), views: Vec::new() })

@@ -79,20 +79,34 @@ pub struct ScoreShown {
     error: Option<ErrorBody>,
 }
 
-/// What one input contributed.
+/// What one input contributed, or a group of inputs that say the same thing.
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "stands only in the OpenAPI document")]
 pub struct ReasonShown {
+    /// The input; of a group, the strongest of those that point the way of its sum.
+    feature: String,
+    /// Its value; null when missing.
+    value: serde_json::Value,
+    /// What it added to the raw score; of a group, the sum.
+    contribution: f64,
+    /// `for` or `against`.
+    effect: String,
+    /// The fact in words.
+    words: String,
+    /// Of a group: what each of its inputs contributed, the one named above first. Absent where one alone did.
+    parts: Option<Vec<PartShown>>,
+}
+
+/// What one input of a group contributed.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "stands only in the OpenAPI document")]
+pub struct PartShown {
     /// The input.
     feature: String,
     /// Its value; null when missing.
     value: serde_json::Value,
     /// What it added to the raw score.
     contribution: f64,
-    /// `for` or `against`.
-    effect: String,
-    /// The fact in words.
-    words: String,
 }
 
 /// A row and what became of it.
