@@ -44,7 +44,9 @@ fn inputs_that_moved_are_named_and_the_server_trains_the_model_again() {
     assert_eq!(told.get("crossed"), None, "{told}");
     score(&server, true);
     let told = get(&server.url("/v1/models/churn/monitor")).unwrap().json().unwrap();
-    assert_eq!(told["crossed"][0]["feature"], "purchases.revenue", "{told}");
+    let crossed: Vec<&Value> =
+        told["crossed"].as_array().unwrap().iter().map(|crossed| &crossed["feature"]).collect();
+    assert!(crossed.contains(&&json!("purchases.revenue")), "{crossed:?}");
     server.kill().unwrap();
 
     let checked = run(&shop, &["monitor", "churn", "--check"]).unwrap();
@@ -58,7 +60,8 @@ fn inputs_that_moved_are_named_and_the_server_trains_the_model_again() {
         let line = "scorehouse_retrainings_total{model=\"churn\",result=";
         text.lines().any(|l| l.starts_with(line) && !l.contains("failed"))
     };
-    let done = (0..600).any(|_| {
+    // The training goes behind everything else on the machine.
+    let done = (0..3_600).any(|_| {
         thread::sleep(Duration::from_millis(50));
         trained(&metrics())
     });
