@@ -13,8 +13,8 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use crate::access::Role::{self, Operator, Rep, Scientist, Service, Storefront};
 use crate::access::{Guard, guard};
 use crate::api::{
-    audit, changes, docs, entities, events, fallback, forecast, health, history, models, monitor, outcomes,
-    page, project, recommend, score, webhooks,
+    audit, changes, docs, entities, events, fallback, features, forecast, health, history, models, monitor,
+    outcomes, page, project, recommend, score, webhooks,
 };
 use crate::inference::grpc::{call, methods as grpc};
 use crate::inference::handlers as v2;
@@ -50,6 +50,7 @@ pub fn table() -> Vec<Route> {
         Route::post("/v1/models/{model}/recommend", Who::Only(ALL), recommend::recommend),
         Route::post("/v1/events/{source}", Who::Only(SENDERS), events::push),
         Route::post("/v1/outcomes", Who::Only(SENDERS), outcomes::report),
+        Route::post("/v1/features/online", Who::Only(PEOPLE), features::online),
         Route::post("/v1/features/history", Who::Only(MAKERS), history::history),
         Route::get("/v1/entities/{entity}", Who::Only(PEOPLE), entities::keys),
         Route::get("/v1/entities/{entity}/{key}", Who::Only(PEOPLE), entities::features),

@@ -20,6 +20,7 @@ use crate::error::ServeError;
 use crate::live_model::LiveModels;
 use crate::score_log::ScoreLog;
 use crate::service::entities::EntityPlan;
+use crate::service::features::{SetPlan, SetPlans};
 use crate::service::history::TrainingSets;
 use crate::service::outcomes::OutcomeLog;
 use crate::telemetry::Metrics;
@@ -62,6 +63,7 @@ pub struct Parts {
     /// Longest time a request may take.
     pub timeout: Duration,
     pub(crate) entities: IndexMap<EntityName, EntityPlan>,
+    pub(crate) sets: SetPlans,
     pub(crate) readers: IndexMap<SourceName, EventReader>,
     pub(crate) outcomes: OutcomeLog,
 }
@@ -103,6 +105,7 @@ impl AppState {
         });
         let plan = |entity: &EntityName| Ok((entity.clone(), EntityPlan::compile(&project, entity)?));
         let entities = described.map(plan).collect::<Result<_, ServeError>>()?;
+        let sets = SetPlan::all(&project)?;
         let readers =
             project.sources.values().map(|source| Ok((source.name.clone(), EventReader::new(source)?)));
         let readers = readers.collect::<Result<_, ServeError>>()?;
@@ -132,6 +135,7 @@ impl AppState {
             compute,
             timeout,
             entities,
+            sets,
             readers,
             outcomes,
             project,

@@ -2,6 +2,8 @@
 # Every measurement that has a peer or a bound, in one run, and the table of them. Called by `make bench`, which
 # builds everything and makes the virtual environment of the peers first.
 # usage: run.sh BINARIES PYTHON [PROJECT]
+# FEAST_PYTHON: the Python of an environment with peers/feast/requirements.txt, to measure beside Feast as well;
+# REDIS_SERVER: a redis-server for its online store.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 binaries=$1 python=$2 project=${3:-}
@@ -18,6 +20,16 @@ step "windows"
 "$binaries/examples/windows" 10000 "$python" | tee -a "$log"
 step "serving"
 python3 "$here/serve.py" "$binaries" $project | tee -a "$log"
+step "many rows at once"
+"$binaries/examples/batch_score" "$python" | tee -a "$log"
+step "a score over ever more views"
+python3 "$here/views.py" "$binaries" | tee -a "$log"
+step "recommendations"
+python3 "$here/recommend.py" "$binaries" | tee -a "$log"
+if [ -n "${FEAST_PYTHON:-}" ]; then
+  step "features over HTTP, beside Feast"
+  python3 "$here/features.py" "$binaries" "$FEAST_PYTHON" ${REDIS_SERVER:-} | tee -a "$log"
+fi
 step "window kernel, online store, durable log"
 for example in window_kernel online_read online_log; do "$binaries/examples/$example" | tee -a "$log"; done
 

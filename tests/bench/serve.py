@@ -6,73 +6,16 @@ PROJECT: a project with trained models, to see how soon it is ready (demo/run af
 Needs wrk (a Debian package) and nothing else.
 """
 
-import os
 import pathlib
-import re
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 
-HERE = pathlib.Path(__file__).resolve().parent
-ROUNDS, SECONDS, CONNECTIONS = 5, 4, 16
-REST = 3
+from loopback import CONNECTIONS, ask, figure, free_port, start, stop
 
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def until_ready(url, started, process):
-    while time.perf_counter() - started < 60:
-        if process.poll() is not None:
-            raise SystemExit(f"the server for {url} stopped with code {process.returncode}")
-        try:
-            urllib.request.urlopen(url, timeout=1).read()
-            return time.perf_counter() - started
-        except urllib.error.HTTPError as answer:
-            if answer.code == 405:  # the bare server knows POST only
-                return time.perf_counter() - started
-            time.sleep(0.002)
-        except OSError:
-            time.sleep(0.002)
-    raise SystemExit(f"{url} was not ready within a minute")
-
-
-def start(arguments, url, env=None):
-    started = time.perf_counter()
-    process = subprocess.Popen(
-        arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, **(env or {})}
-    )
-    try:
-        return process, until_ready(url, started, process)
-    except SystemExit:
-        process.kill()
-        raise
-
-
-def milliseconds(text):
-    number, unit = re.fullmatch(r"([\d.]+)(us|ms|s|m)", text).groups()
-    return float(number) * {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4}[unit]
-
-
-def ask(url, body):
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "--latency", "-s", str(HERE / "post.lua"), url]
-    said = subprocess.run(command, env={**os.environ, "BODY": str(body)}, capture_output=True, text=True, check=True)
-    if "Non-2xx" in said.stdout or "Socket errors" in said.stdout:
-        raise SystemExit(f"{url} refused requests:\n{said.stdout}")
-    rate = float(re.search(r"Requests/sec:\s+([\d.]+)", said.stdout).group(1))
-    return rate, milliseconds(re.search(r"^\s+99%\s+(\S+)", said.stdout, re.MULTILINE).group(1))
-
-
-def figure(what, unit, ours, peer, theirs):
-    print(f"figure:\t{what}\t{ours:,.3f} {unit}\t{theirs:,.3f} {unit}\t{peer}\t{ours / theirs:.2f}", flush=True)
+ROUNDS, REST = 5, 3
 
 
 def main():
@@ -109,9 +52,7 @@ def main():
                         print(f"{name:12} {found[name][-1][0]:10,.0f} requests/s, p99 {found[name][-1][1]:.2f} ms", flush=True)
                 time.sleep(REST)
         finally:
-            for server in servers:
-                server.terminate()
-                server.wait()
+            stop(servers)
     rate = {name: statistics.median(rate for rate, _ in rounds) for name, rounds in found.items()}
     p99 = {name: statistics.median(p99 for _, p99 in rounds) for name, rounds in found.items()}
     figure("score, 1 row a request", "/s", rate["score 1"], "bare axum", rate["bare 1"])
@@ -123,8 +64,7 @@ def main():
         listen = f"127.0.0.1:{free_port()}"
         command = [scorehouse, "--project", sys.argv[2], "serve", "--listen", listen]
         server, ready = start(command, f"http://{listen}/readyz")
-        server.terminate()
-        server.wait()
+        stop([server])
         figure("ready on the demo's data", "s", ready, "bound", 1.0)
 
 

@@ -25,6 +25,7 @@ use crate::problem::{ErrorAnswer, TABLE};
         super::recommend::recommend,
         super::events::push,
         super::outcomes::report,
+        super::features::online,
         super::history::history,
         super::entities::keys,
         super::entities::features,

@@ -8,6 +8,7 @@ pub mod docs;
 pub mod entities;
 pub mod events;
 pub mod fallback;
+pub mod features;
 pub mod forecast;
 pub mod health;
 pub mod history;

@@ -5,9 +5,9 @@
 use scorehouse_features::source::column::ColumnBuilder;
 use scorehouse_features::time::Timestamp;
 use scorehouse_features::value::{Missing, Value};
-use scorehouse_models::Score;
 use scorehouse_models::predictor::recommender::Recommended;
-use serde::{Deserialize, Serialize};
+use scorehouse_models::{Reason, Score};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::live_model::LiveModel;
 use crate::policy::Decision;
@@ -60,6 +60,43 @@ pub struct ScoreBody<'a> {
     pub reasons: Vec<(&'a str, f64)>,
     /// The model's inputs in the order of its signature.
     pub inputs: Vec<Cell<'a>>,
+}
+
+/// [`Body`] and [`ScoreBody`] as they are written: the same bytes, without lists made for it.
+#[derive(Serialize)]
+enum Written<'a> {
+    Score(ScoreWritten<'a>),
+}
+
+#[derive(Serialize)]
+struct ScoreWritten<'a> {
+    as_of: i64,
+    stored: bool,
+    given: std::borrow::Cow<'a, str>,
+    output: f64,
+    raw: f64,
+    base: f64,
+    decision: Option<(&'a str, Option<&'a str>, Option<&'a str>)>,
+    reasons: Reasons<'a>,
+    inputs: Inputs<'a>,
+}
+
+/// Feature and contribution of each reason.
+struct Reasons<'a>(&'a [Reason]);
+
+impl Serialize for Reasons<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(self.0.iter().map(|reason| (&*reason.feature, reason.contribution)))
+    }
+}
+
+/// A cell for each value.
+struct Inputs<'a>(&'a [Value]);
+
+impl Serialize for Inputs<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(self.0.iter().map(Cell::of))
+    }
 }
 
 /// One list of products.
@@ -132,7 +169,7 @@ pub struct Computed<'a> {
 pub fn score(model: &LiveModel, computed: Computed<'_>) -> Vec<u8> {
     let Computed { as_of, stored, inputs, given, score, decision } = computed;
     let explanation = &score.explanation;
-    let body = Body::Score(ScoreBody {
+    let body = Written::Score(ScoreWritten {
         as_of: as_of.0,
         stored,
         given: if given.is_empty() { "".into() } else { json(model, given).into() },
@@ -140,8 +177,8 @@ pub fn score(model: &LiveModel, computed: Computed<'_>) -> Vec<u8> {
         raw: score.raw,
         base: explanation.base,
         decision: decision.map(|told| (&*told.track, told.action.as_deref(), told.rule.as_deref())),
-        reasons: explanation.reasons.iter().map(|reason| (&*reason.feature, reason.contribution)).collect(),
-        inputs: inputs.iter().map(Cell::of).collect(),
+        reasons: Reasons(&explanation.reasons),
+        inputs: Inputs(inputs),
     });
     bytes(&body, 64 + 12 * inputs.len() + 40 * explanation.reasons.len())
 }

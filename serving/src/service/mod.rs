@@ -5,6 +5,7 @@ pub mod board;
 pub mod changes;
 pub mod entities;
 pub mod events;
+pub mod features;
 pub mod forecast;
 pub mod history;
 pub mod models;

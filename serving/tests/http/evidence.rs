@@ -28,6 +28,21 @@ fn logged(fixture: &Fixture) -> Vec<LoggedScore> {
     rows
 }
 
+#[tokio::test]
+async fn rows_scored_together_are_kept_like_rows_scored_alone() {
+    let fixture = Fixture::new();
+    let row = json!({"key": "D-2", "features": {"request.discount": 0.5}});
+    fixture.post(WIN, json!({"entity": row})).await;
+    fixture.post(WIN, json!({"entities": vec![row; 12]})).await;
+    fixture.state.score_log.flush().unwrap();
+    let rows = logged(&fixture);
+    assert_eq!(rows.len(), 13);
+    let told = |row: &LoggedScore| format!("{:?} {:?} {:?}", row.given, row.inputs, row.raw.to_bits());
+    assert!(rows.iter().all(|row| told(row) == told(&rows[0])), "{rows:?}");
+    let report = replay(&fixture);
+    assert_eq!((report.rows, report.same), (13, 13), "{report:?}");
+}
+
 fn entries(folder: PathBuf) -> Vec<PathBuf> {
     std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
 }

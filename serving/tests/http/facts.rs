@@ -19,6 +19,60 @@ async fn an_entity_is_shown_as_it_was_known() {
     assert_eq!(then["features"]["orders.revenue"]["value"], 40.0);
 }
 
+const ONLINE: &str = "/v1/features/online";
+
+#[tokio::test]
+async fn features_of_many_entities_are_those_that_each_shows() {
+    let fixture = Fixture::new();
+    let body = json!({"feature_set": "deal_close", "keys": ["D-4", "D-1"], "missing": true});
+    let json = fixture.post(ONLINE, body).await.json();
+    assert_eq!(json["entity"], "deal");
+    assert_eq!(
+        json["features"],
+        json!(["deal.amount", "deal_facts.net", "account.orders.revenue", "account.orders.lines_30d"])
+    );
+    assert_eq!(json["rows"][0]["key"], "D-4");
+    assert_eq!(json["rows"][0]["values"], json!([50.0, 50.0, null, null]));
+    assert_eq!(json["rows"][0]["missing"], json!([null, null, "not_linked", "not_linked"]));
+    assert_eq!(json["rows"][1]["values"], json!([1000.0, 1000.0, 100.0, 1]));
+}
+
+#[tokio::test]
+async fn features_may_be_spelled_out_as_of_an_earlier_moment() {
+    let fixture = Fixture::new();
+    let body = |as_of: &str| json!({"entity": "account", "features": ["orders.revenue"], "keys": ["A-1"], "as_of": as_of});
+    let then = fixture.post(ONLINE, body("2024-03-01")).await.json();
+    assert_eq!(then["rows"], json!([{"key": "A-1", "values": [40.0]}]));
+    assert_eq!(fixture.post(ONLINE, body("9999-01-01")).await.status, 400);
+}
+
+#[tokio::test]
+async fn keys_that_nobody_knows_refuse_the_request_or_carry_their_own_error() {
+    let fixture = Fixture::new();
+    let body =
+        |partial: bool| json!({"feature_set": "deal_close", "keys": ["D-1", "D-99"], "partial": partial});
+    assert_eq!(fixture.post(ONLINE, body(false)).await.refusal(), (404, "unknown_key".into()));
+    let json = fixture.post(ONLINE, body(true)).await.json();
+    assert_eq!(json["rows"][0]["values"][0], 1000.0);
+    assert_eq!(json["rows"][1]["error"]["code"], "unknown_key");
+}
+
+#[tokio::test]
+async fn features_of_what_is_not_declared_are_refused_by_name() {
+    let fixture = Fixture::new();
+    for (body, code) in [
+        (json!({"feature_set": "deal_clos", "keys": []}), "unknown_feature_set"),
+        (json!({"entity": "deal", "features": ["deal.amont"], "keys": []}), "unknown_feature"),
+        (json!({"feature_set": "deal_close", "entity": "deal", "keys": []}), "invalid_field"),
+        (json!({"keys": ["D-1"]}), "invalid_field"),
+    ] {
+        assert_eq!(fixture.post(ONLINE, body.clone()).await.refusal().1, code, "{body}");
+    }
+    let keys: Vec<String> = (0..10_001).map(|n| format!("D-{n}")).collect();
+    let many = fixture.post(ONLINE, json!({"feature_set": "deal_close", "keys": keys})).await;
+    assert_eq!(many.refusal().1, "too_many");
+}
+
 #[tokio::test]
 async fn keys_come_in_pages_without_gaps_or_repeats() {
     let fixture = Fixture::new();

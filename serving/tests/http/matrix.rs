@@ -37,6 +37,7 @@ const MATRIX: &[(&str, &str)] = &[
     ("GET /v2/models/{model}/versions/{version}/ready", "rep storefront service scientist operator"),
     ("POST /v1/events/{source}", "storefront service operator"),
     ("POST /v1/features/history", "scientist operator"),
+    ("POST /v1/features/online", "rep service scientist operator"),
     ("POST /v1/models/{model}/forecast", "rep service scientist operator"),
     ("POST /v1/models/{model}/recommend", "rep storefront service scientist operator"),
     ("POST /v1/models/{model}/score", "rep storefront service scientist operator"),

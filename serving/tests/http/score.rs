@@ -115,6 +115,61 @@ async fn with_partial_a_row_that_cannot_be_scored_carries_its_own_error() {
     assert_eq!(whole.refusal(), (404, "unknown_key".into()));
 }
 
+/// Rows of every kind, as many as are scored together.
+fn mixed_rows() -> Vec<Json> {
+    let kinds = [
+        json!("D-1"),
+        json!({"key": "D-2", "features": {"deal.amount": 2000, "request.discount": 0.5}}),
+        json!({"key": "D-1", "as_of": "2024-03-15"}),
+        json!({"features": {"deal.amount": 500, "account.orders.revenue": 100}}),
+        json!({"key": "D-4", "features": {"account.orders.revenue": null}}),
+        json!("D-3"),
+    ];
+    kinds.into_iter().cycle().take(40).collect()
+}
+
+#[tokio::test]
+async fn rows_scored_together_are_answered_as_they_are_alone() {
+    let fixture = Fixture::new();
+    let rows = mixed_rows();
+    let together = fixture.post(WIN, json!({"entities": rows})).await.json();
+    for (at, row) in rows.iter().enumerate() {
+        let alone = fixture.post(WIN, json!({"entity": row})).await.json();
+        assert_eq!(together["scores"][at], alone["scores"][0], "row {at}");
+    }
+}
+
+#[tokio::test]
+async fn one_bad_row_among_many_is_refused_alone_or_refuses_all_as_it_would_by_itself() {
+    let fixture = Fixture::new();
+    for bad in [
+        json!("D-99"),
+        json!({"key": "D-1", "features": {"deal.amount": "much"}}),
+        json!({"key": "D-1", "as_of": "9999-01-01"}),
+    ] {
+        let mut rows = mixed_rows();
+        rows[17] = bad.clone();
+        let alone = fixture.post(WIN, json!({"entity": bad})).await.refusal();
+        assert_eq!(fixture.post(WIN, json!({"entities": rows})).await.refusal(), alone);
+        let json = fixture.post(WIN, json!({"entities": rows, "partial": true})).await.json();
+        assert_eq!(json["scores"][17]["error"]["code"], alone.1.as_str());
+        let scored = json["scores"].as_array().unwrap().iter().filter(|row| row["raw"].is_f64()).count();
+        assert_eq!(scored, 39, "{json}");
+    }
+}
+
+#[tokio::test]
+async fn plain_rows_scored_together_are_those_scored_alone() {
+    let fixture = Fixture::new();
+    let rows: Vec<Json> =
+        (0..20).map(|n| json!({"deal.amount": n * 100, "account.orders.lines_30d": n % 3})).collect();
+    let together = fixture.post(WIN, json!({"inputs": rows})).await.json();
+    for (at, row) in rows.iter().enumerate() {
+        let alone = fixture.post(WIN, json!({"inputs": [row]})).await.json();
+        assert_eq!(together["scores"][at], alone["scores"][0], "row {at}");
+    }
+}
+
 #[tokio::test]
 async fn plain_rows_are_scored_by_input_name_without_the_store() {
     let body = json!({"inputs": [{"deal.amount": 1000, "account.orders.lines_30d": 2}, {}]});

@@ -31,6 +31,12 @@ async fn a_rep_sees_the_own_deals_and_others_are_as_if_they_were_not_there() {
     assert_eq!(keys(&asked(&fixture, &ann, "/v1/entities/deal").await.1), 3);
     assert_eq!(keys(&asked(&fixture, &bob, "/v1/entities/deal").await.1), 1);
     assert_eq!(asked(&fixture, &ann, "/v1/entities/deal/D-1").await.0, 200);
+    let features = |key: &str| {
+        let body = json!({"feature_set": "deal_close", "keys": ["D-1"]});
+        let (fixture, key) = (&fixture, key.to_owned());
+        async move { fixture.ask(&key, "POST", "/v1/features/online", Some(body)).await.status.as_u16() }
+    };
+    assert_eq!((features(&ann).await, features(&bob).await), (200, 404));
     let (status, hidden) = asked(&fixture, &bob, "/v1/entities/deal/D-1").await;
     let (_, absent) = asked(&fixture, &bob, "/v1/entities/deal/D-9").await;
     assert_eq!((status, &hidden["error"]["code"]), (404, &json!("unknown_key")));

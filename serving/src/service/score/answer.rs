@@ -38,7 +38,7 @@ pub struct ScoreAnswer<'a> {
     as_of: Timestamp,
     /// One score per row of the request, in its order.
     #[schema(value_type = Vec<ScoreShown>)]
-    scores: Vec<ScoredRow<'a>>,
+    scores: Rows<'a>,
 }
 
 /// One row's score.
@@ -155,9 +155,22 @@ impl Serialize for Variants {
     }
 }
 
+/// All rows, with the versions that answered them.
+#[derive(Debug)]
+struct Rows<'a> {
+    arms: &'a Arms<'a>,
+    scored: Vec<Scored<'a>>,
+}
+
+impl Serialize for Rows<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(self.scored.iter().map(|scored| ScoredRow::new(self.arms, scored)))
+    }
+}
+
 #[derive(Debug)]
 struct ScoredRow<'a> {
-    scored: Scored<'a>,
+    scored: &'a Scored<'a>,
     output: Output,
     explained: bool,
     decided: bool,
@@ -166,13 +179,7 @@ struct ScoredRow<'a> {
 impl<'a> ScoreAnswer<'a> {
     /// Wraps the scores of `arms`.
     #[must_use]
-    pub fn new(arms: &'a Arms<'_>, as_of: Timestamp, scores: Vec<Scored<'a>>) -> Self {
-        let row = |scored: Scored<'a>| {
-            let explained = scored.result.as_ref().is_ok_and(|score| !score.explanation.reasons.is_empty());
-            let model = &arms.of(scored.variant).model;
-            let (output, decided) = (model.scoring().signature().output, model.policy().is_some());
-            ScoredRow { scored, output, explained, decided }
-        };
+    pub fn new(arms: &'a Arms<'a>, as_of: Timestamp, scores: Vec<Scored<'a>>) -> Self {
         let variants = arms.undecided().map(|_| Variants::of(arms, &scores));
         let alone = match &variants {
             Some(Variants([Some(_), Some(_)])) => None,
@@ -185,13 +192,13 @@ impl<'a> ScoreAnswer<'a> {
             alias: alone.and_then(|selected| selected.alias.as_ref()).map(|alias| alias.as_str()),
             variants,
             as_of,
-            scores: scores.into_iter().map(row).collect(),
+            scores: Rows { arms, scored: scores },
         }
     }
 
     /// The rows, for the evidence.
     pub fn rows(&self) -> impl Iterator<Item = &Scored<'a>> + Clone {
-        self.scores.iter().map(|row| &row.scored)
+        self.scores.scored.iter()
     }
 
     /// The answer's bytes.
@@ -199,9 +206,18 @@ impl<'a> ScoreAnswer<'a> {
     /// # Errors
     /// [`ServeError::Bug`] when a number cannot be written.
     pub fn to_json(&self) -> Result<Vec<u8>, ServeError> {
-        let mut bytes = Vec::with_capacity(128 + self.scores.len() * 160);
+        let mut bytes = Vec::with_capacity(128 + self.scores.scored.len() * 160);
         serde_json::to_writer(&mut bytes, self).map_err(|e| ServeError::Bug { message: e.to_string() })?;
         Ok(bytes)
+    }
+}
+
+impl<'a> ScoredRow<'a> {
+    fn new(arms: &Arms<'_>, scored: &'a Scored<'a>) -> Self {
+        let explained = scored.result.as_ref().is_ok_and(|score| !score.explanation.reasons.is_empty());
+        let model = &arms.of(scored.variant).model;
+        let (output, decided) = (model.scoring().signature().output, model.policy().is_some());
+        Self { scored, output, explained, decided }
     }
 }
 

@@ -7,6 +7,7 @@ mod request;
 mod row;
 mod sight;
 mod timing;
+mod together;
 mod what_if;
 
 use rayon::prelude::*;
@@ -137,7 +138,18 @@ fn scored<'a>(
             Err(error) => Err(error),
         }
     };
-    if is_small(request) { rows.iter().map(one).collect() } else { rows.par_iter().map(one).collect() }
+    let some = |rows: &[Row<'a>]| match together::score(&job, rows) {
+        Some(scored) => Ok(scored),
+        None => rows.iter().map(one).collect::<Result<Vec<_>, _>>(),
+    };
+    if is_small(request) {
+        return some(&rows);
+    }
+    if !job.is_plain() {
+        return rows.par_iter().map(one).collect();
+    }
+    let parts: Result<Vec<Vec<_>>, _> = rows.par_chunks(together::CHUNK).map(some).collect();
+    parts.map(|parts| parts.into_iter().flatten().collect())
 }
 
 /// What all rows of one request share.
@@ -173,6 +185,20 @@ impl Job<'_> {
         own.map_or(Ok(self.as_of), |text| moment::as_of(self.state.clock.as_ref(), Some(text)))
     }
 
+    /// True when nothing but scores of one version is asked for, so that rows can be scored together.
+    const fn is_plain(&self) -> bool {
+        self.second.is_none() && self.reasons == 0 && self.more.is_nothing(self.first.model)
+    }
+
+    fn entity_read<'b>(
+        &self,
+        arm: &'b Arm<'_>,
+        entity: &'b EntityAsked<'b>,
+        as_of: Timestamp,
+    ) -> EntityRead<'b> {
+        EntityRead { entity, common: &arm.common, as_of, reasons: self.reasons, keep: self.keep }
+    }
+
     /// The variant that answers a row; none outside a split.
     fn variant(&self, row: &Row<'_>, key: Option<&str>) -> Result<Option<Variant>, ServeError> {
         match (row, &self.second) {
@@ -203,8 +229,7 @@ impl Job<'_> {
         match row {
             Row::Entity(entity) => {
                 sight::check_row(self.state, self.caller, arm.model, entity)?;
-                let (as_of, reasons, keep) = (self.as_of(entity)?, self.reasons, self.keep);
-                let asked = row::EntityRead { entity, common: &arm.common, as_of, reasons, keep };
+                let asked = self.entity_read(arm, entity, self.as_of(entity)?);
                 row::score_entity_and(self.state.online.as_ref(), arm.model, &asked, &self.more)
             }
             Row::Inputs(fields) => {

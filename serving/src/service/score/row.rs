@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::sync::Arc;
 
+use scorehouse_features::ids::EntityKey;
 use scorehouse_features::online::OnlineStore;
 use scorehouse_features::time::Timestamp;
 use scorehouse_features::value::{Missing, Value};
@@ -41,10 +42,12 @@ impl<'a> Row<'a> {
 
 /// Memory that every score of a thread reuses.
 #[derive(Debug, Default)]
-struct Work {
+pub(super) struct Work {
     read: Scratch,
-    values: Vec<Value>,
-    overrides: Vec<(usize, Value)>,
+    /// What was read: the inputs in order, then what only the policy reads.
+    pub(super) values: Vec<Value>,
+    /// What the request gave in place of stored values, by slot.
+    pub(super) overrides: Vec<(usize, Value)>,
     score: scorehouse_models::Scratch,
 }
 
@@ -109,18 +112,11 @@ pub fn score_entity_and(
     asked: &EntityRead<'_>,
     more: &MoreAsked,
 ) -> Result<RowAnswer, ServeError> {
-    let (plan, entity) = model.plan()?;
-    let key = key_of(asked.entity.key.as_deref().unwrap_or(NOBODY))?;
-    if asked.entity.key.is_some() && !online.contains(entity, &key)? {
-        return Err(unknown_key(online, entity, &key));
-    }
+    let (plan, _) = model.plan()?;
     WORK.with_borrow_mut(|work| {
-        work.overrides.clear();
-        work.overrides.extend_from_slice(asked.common);
-        model.bind_into(&asked.entity.features, &mut work.overrides)?;
+        let key = read_entity(online, model, asked, work)?;
         let request = RequestFields::new();
         let read = Read { key: &key, as_of: asked.as_of, request: &request, overrides: &work.overrides };
-        plan.read(online, &read, &mut work.read, &mut work.values)?;
         // What only the policy reads follows the inputs, and is none of them.
         let count = model.scoring().signature().inputs.len().min(work.values.len());
         let inputs = &work.values[..count];
@@ -150,6 +146,57 @@ pub fn score_entity_and(
     })
 }
 
+/// Reads what a model's score and policy are computed from, and gives the key it was read under.
+///
+/// # Errors
+/// As [`score_entity`], but for what scoring reports.
+pub(super) fn read_entity(
+    online: &dyn OnlineStore,
+    model: &LiveModel,
+    asked: &EntityRead<'_>,
+    work: &mut Work,
+) -> Result<EntityKey, ServeError> {
+    let (plan, entity) = model.plan()?;
+    let key = key_of(asked.entity.key.as_deref().unwrap_or(NOBODY))?;
+    let check_known = || match online.contains(entity, &key)? {
+        true => Ok(()),
+        false => Err(unknown_key(online, entity, &key)),
+    };
+    // A key that nobody knows is refused before what comes with it is looked at.
+    let (named, bare) = (asked.entity.key.is_some(), asked.entity.features.0.is_empty());
+    if named && !bare {
+        check_known()?;
+    }
+    work.overrides.clear();
+    work.overrides.extend_from_slice(asked.common);
+    model.bind_into(&asked.entity.features, &mut work.overrides)?;
+    let request = RequestFields::new();
+    let read = Read { key: &key, as_of: asked.as_of, request: &request, overrides: &work.overrides };
+    plan.read(online, &read, &mut work.read, &mut work.values)?;
+    // Whom reading met is known; only of others the store must be asked.
+    if named && bare && !work.read.met() {
+        check_known()?;
+    }
+    Ok(key)
+}
+
+/// Writes plain values into their places; inputs not given are missing.
+///
+/// # Errors
+/// [`ServeError::Unknown`] for an input, [`ServeError::WrongType`].
+pub(super) fn read_inputs(model: &LiveModel, fields: &Fields<'_>, work: &mut Work) -> Result<(), ServeError> {
+    work.values.clear();
+    work.values.resize(model.scoring().signature().inputs.len(), Value::Missing(Missing::NotGiven));
+    for (name, given) in &fields.0 {
+        if model.is_id(name) {
+            continue;
+        }
+        let (position, value_type) = model.input(name)?;
+        work.values[position] = given.to_value(name, value_type)?;
+    }
+    Ok(())
+}
+
 /// Scores one row of plain values; inputs not given are missing.
 ///
 /// # Errors
@@ -162,15 +209,7 @@ pub fn score_inputs(
     more: &MoreAsked,
 ) -> Result<RowAnswer, ServeError> {
     WORK.with_borrow_mut(|work| {
-        work.values.clear();
-        work.values.resize(model.scoring().signature().inputs.len(), Value::Missing(Missing::NotGiven));
-        for (name, given) in &fields.0 {
-            if model.is_id(name) {
-                continue;
-            }
-            let (position, value_type) = model.input(name)?;
-            work.values[position] = given.to_value(name, value_type)?;
-        }
+        read_inputs(model, fields, work)?;
         let score = model.scoring().score(&work.values, as_of, reasons, &mut work.score)?;
         let mut anew = Work::default();
         let mut again = |changed: &[(usize, Value)]| {
@@ -191,6 +230,12 @@ pub fn score_inputs(
     })
 }
 
-fn decide(model: &LiveModel, score: &Score, read: &[Value], as_of: Timestamp) -> Option<Arc<Decision>> {
+/// What the model's policy says of a row that was read.
+pub(super) fn decide(
+    model: &LiveModel,
+    score: &Score,
+    read: &[Value],
+    as_of: Timestamp,
+) -> Option<Arc<Decision>> {
     model.policy()?.decide(score, read, as_of)
 }
