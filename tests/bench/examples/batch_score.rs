@@ -107,7 +107,7 @@ fn in_memory(python: &str, folder: &Path, predictor: &Predictor) -> Result<()> {
 
 fn of_a_file(python: &str, folder: &Path, predictor: Predictor) -> Result<()> {
     let names: Vec<String> = (0..COLUMNS).map(|n| format!("x{n}")).collect();
-    let input = |name: &String| InputField { name: name.clone(), value_type: ValueType::Float, words: None };
+    let input = |name: &String| InputField::new(name.as_str(), ValueType::Float);
     let inputs = names.iter().map(input).collect();
     let signature = Signature { entity: None, feature_set: None, inputs, output: Output::Probability };
     let columns = (0..COLUMNS).map(|input| EncodedColumn::new(input, Transform::Number)).collect();
