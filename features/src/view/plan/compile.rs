@@ -1,269 +1,17 @@
-//! From a list of feature names to the steps that compute them.
+//! From a list of feature names to steps in an order in which each finds what it reads.
 
 use indexmap::IndexMap;
 
+use super::{Derive, FeaturePlan, Gather, Holder, LatestPart, Step};
 use crate::definition::{DerivedFeature, Project, View, ViewKind};
 use crate::error::FeatureError;
-use crate::expression::Expression;
 use crate::ids::{EntityName, FeatureName, LocalName, ReferenceName, ViewName};
-use crate::time::{Span, Timestamp};
-use crate::value::{Missing, Value, ValueType};
-use crate::view::latest;
+use crate::value::ValueType;
 use crate::view::layout::{Layout, TableId};
-use crate::view::rows::Rows;
-use crate::view::window::{WindowPlan, WindowScratch};
+use crate::view::window::WindowPlan;
 
 /// How many references may follow one another.
 const DEEPEST: usize = 4;
-
-/// How to compute an ordered list of features of one entity.
-///
-/// Values stand in numbered slots. The steps fill them in order, each reading only slots that earlier steps
-/// (or the request) have filled. Keys stand with *holders*: holder 0 is the entity asked about, every other
-/// one an entity it refers to, its key found by a [`Step::Link`]. The online store runs the steps for one
-/// entity at a time, the offline engine step by step for many; both call the same functions.
-#[derive(Debug, Clone)]
-pub struct FeaturePlan {
-    entity: EntityName,
-    holders: Vec<Holder>,
-    steps: Vec<Step>,
-    request_fields: Vec<(LocalName, usize)>,
-    slots: IndexMap<(usize, ViewName, LocalName), ValueType>,
-    outputs: Vec<usize>,
-    /// No slot is asked for twice.
-    outputs_once: bool,
-    /// The slots asked for are the first ones, in their order.
-    outputs_first: bool,
-    layout_digest: String,
-}
-
-/// An entity whose features a plan reads.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holder {
-    /// Its kind.
-    pub entity: EntityName,
-    /// The holder that refers to it and in which role; none for the entity asked about.
-    pub from: Option<(usize, ReferenceName)>,
-}
-
-/// One step of a plan.
-#[derive(Debug, Clone)]
-pub enum Step {
-    /// Reads the rows of one holder in one table.
-    Gather(Gather),
-    /// Finds the key of `holder` in slot `key`; a missing value there leaves the holder without a key.
-    Link {
-        /// The holder whose key is found.
-        holder: usize,
-        /// The slot that holds it.
-        key: usize,
-    },
-    /// Evaluates an expression over slots.
-    Derive(Derive),
-}
-
-impl Step {
-    /// The gathering step, if it is one.
-    #[must_use]
-    pub const fn gather(&self) -> Option<&Gather> {
-        match self {
-            Self::Gather(gather) => Some(gather),
-            _ => None,
-        }
-    }
-}
-
-/// What is read from the rows of one holder in one table.
-#[derive(Debug, Clone)]
-pub struct Gather {
-    /// Whose rows.
-    pub holder: usize,
-    /// Where they stand.
-    pub table: TableId,
-    /// Newest rows to find.
-    pub latest: Vec<LatestPart>,
-    /// Windows to aggregate.
-    pub windows: Vec<WindowPlan>,
-    /// The slots it fills.
-    pub fills: Vec<usize>,
-}
-
-/// One latest view's columns.
-#[derive(Debug, Clone)]
-pub struct LatestPart {
-    /// Number of the Bool column that a row must hold true in.
-    pub filter: Option<usize>,
-    /// Time to live.
-    pub ttl: Option<Span>,
-    /// (number of the column, slot).
-    pub columns: Vec<(usize, usize)>,
-}
-
-/// One derived feature.
-#[derive(Debug, Clone)]
-pub struct Derive {
-    /// The entity it belongs to.
-    pub holder: usize,
-    /// What is computed; input i is slot `inputs[i]`.
-    pub expression: Expression,
-    /// The slots it reads.
-    pub inputs: Vec<usize>,
-    /// The slot it fills.
-    pub slot: usize,
-}
-
-impl Gather {
-    /// Computes everything from `rows`, the holder's rows in this table, as of `as_of`.
-    pub fn fill<R: Rows + ?Sized>(
-        &self,
-        rows: &R,
-        as_of: Timestamp,
-        scratch: &mut WindowScratch,
-        slots: &mut [Value],
-    ) {
-        for part in &self.latest {
-            match latest::select(rows, part.filter, part.ttl, as_of) {
-                Ok(row) => rows.copy(row, &part.columns, slots),
-                Err(missing) => {
-                    for (_, slot) in &part.columns {
-                        slots[*slot] = Value::Missing(missing);
-                    }
-                }
-            }
-        }
-        for plan in &self.windows {
-            plan.evaluate(rows, as_of, scratch, slots);
-        }
-    }
-
-    /// Fills the slots for a holder that has no key.
-    pub fn not_linked(&self, slots: &mut [Value]) {
-        for slot in &self.fills {
-            slots[*slot] = Value::Missing(Missing::NotLinked);
-        }
-    }
-}
-
-impl Derive {
-    /// The feature's value from the slots filled so far; `Missing(NotLinked)` when its holder has no key.
-    /// `inputs` is memory to reuse.
-    #[must_use]
-    pub fn evaluate(
-        &self,
-        linked: bool,
-        slots: &[Value],
-        as_of: Timestamp,
-        inputs: &mut Vec<Value>,
-    ) -> Value {
-        if !linked {
-            return Value::Missing(Missing::NotLinked);
-        }
-        inputs.clear();
-        inputs.extend(self.inputs.iter().map(|slot| slots[*slot].clone()));
-        self.expression.evaluate(inputs, as_of)
-    }
-}
-
-impl FeaturePlan {
-    /// Compiles a plan for `features` of `entity`, in this order; a name may stand more than once.
-    ///
-    /// # Errors
-    /// [`FeatureError::Unknown`] for an entity, reference, view or feature that is not declared, or belongs
-    /// to another entity.
-    pub fn compile(
-        project: &Project,
-        entity: &EntityName,
-        features: &[FeatureName],
-    ) -> Result<Self, FeatureError> {
-        if !project.entities.contains_key(entity) {
-            let known = project.entities.keys().map(ToString::to_string).collect();
-            return Err(FeatureError::Unknown { what: "entity", name: entity.to_string(), known });
-        }
-        let mut compiler = Compiler::new(project, entity)?;
-        let mut outputs = Vec::with_capacity(features.len());
-        for feature in features {
-            outputs.push(compiler.feature(0, feature)?);
-        }
-        compiler.finish(outputs)
-    }
-
-    /// The entity asked about.
-    #[must_use]
-    pub const fn entity(&self) -> &EntityName {
-        &self.entity
-    }
-
-    /// The entities read: the one asked about, then those it refers to, each after the one that refers to it.
-    #[must_use]
-    pub fn holders(&self) -> &[Holder] {
-        &self.holders
-    }
-
-    /// The steps in order.
-    #[must_use]
-    pub fn steps(&self) -> &[Step] {
-        &self.steps
-    }
-
-    /// The fields that the request may bring, with the slot each fills.
-    #[must_use]
-    pub fn request_fields(&self) -> &[(LocalName, usize)] {
-        &self.request_fields
-    }
-
-    /// Number of slots.
-    #[must_use]
-    pub fn slots(&self) -> usize {
-        self.slots.len()
-    }
-
-    /// The slot of each feature asked for, in that order.
-    #[must_use]
-    pub fn outputs(&self) -> &[usize] {
-        &self.outputs
-    }
-
-    /// True when no feature was asked for twice, so that values can be moved out of their slots.
-    pub(crate) const fn outputs_once(&self) -> bool {
-        self.outputs_once
-    }
-
-    /// True when the slots asked for are the first ones, in their order.
-    pub(crate) const fn outputs_first(&self) -> bool {
-        self.outputs_first
-    }
-
-    /// The slot of any feature or request field that the plan computes on the way, named as the entity asked
-    /// about would name it.
-    #[must_use]
-    pub fn slot(&self, feature: &FeatureName) -> Option<usize> {
-        let holder = match &feature.through {
-            None => 0,
-            Some(reference) => self.holders.iter().position(|holder| {
-                holder.from.as_ref().is_some_and(|(from, r)| *from == 0 && r == reference)
-            })?,
-        };
-        self.slots.get_index_of(&(holder, feature.view.clone(), feature.name.clone()))
-    }
-
-    /// The type of a slot.
-    #[must_use]
-    pub fn slot_type(&self, slot: usize) -> Option<ValueType> {
-        self.slots.get_index(slot).map(|(_, value_type)| *value_type)
-    }
-
-    /// The type of each feature asked for, in that order.
-    #[must_use]
-    pub fn types(&self) -> Vec<ValueType> {
-        self.outputs.iter().filter_map(|slot| self.slot_type(*slot)).collect()
-    }
-
-    /// The digest of the layout that table and column numbers refer to.
-    #[must_use]
-    pub fn layout_digest(&self) -> &str {
-        &self.layout_digest
-    }
-}
 
 /// A view's features picked so far: (number in the view, slot).
 type Picks = Vec<(usize, usize)>;
@@ -274,7 +22,7 @@ enum Draft {
     Done(Step),
 }
 
-struct Compiler<'a> {
+pub(super) struct Compiler<'a> {
     project: &'a Project,
     layout: Layout,
     holders: Vec<Holder>,
@@ -284,7 +32,7 @@ struct Compiler<'a> {
 }
 
 impl<'a> Compiler<'a> {
-    fn new(project: &'a Project, entity: &EntityName) -> Result<Self, FeatureError> {
+    pub(super) fn new(project: &'a Project, entity: &EntityName) -> Result<Self, FeatureError> {
         Ok(Self {
             project,
             layout: Layout::of(project)?,
@@ -296,7 +44,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// The slot of `feature` as `holder` names it, with every step it needs.
-    fn feature(&mut self, holder: usize, feature: &FeatureName) -> Result<usize, FeatureError> {
+    pub(super) fn feature(&mut self, holder: usize, feature: &FeatureName) -> Result<usize, FeatureError> {
         if feature.is_request() {
             return self.request(feature);
         }
@@ -434,7 +182,7 @@ impl<'a> Compiler<'a> {
         Ok(())
     }
 
-    fn finish(self, outputs: Vec<usize>) -> Result<FeaturePlan, FeatureError> {
+    pub(super) fn finish(self, outputs: Vec<usize>) -> Result<FeaturePlan, FeatureError> {
         let mut steps = Vec::with_capacity(self.drafts.len());
         for draft in self.drafts {
             steps.push(match draft {
