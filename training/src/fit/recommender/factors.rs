@@ -5,6 +5,7 @@
 //! solves its ridge regressions by a few warm-started steps of conjugate gradients (Takács, Pilászy, Tikk
 //! 2011), in blocks of rows that share one matrix product.
 
+use fearless_simd::{Level, Simd, dispatch};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Normal};
@@ -12,8 +13,10 @@ use rayon::prelude::*;
 use scorehouse_models::ModelError;
 use scorehouse_models::predictor::recommender::{Factors, Fold};
 
-use super::linear::{Dense, dot, product};
+use super::lanes::{add_all, dot};
+use super::linear::Dense;
 use super::sparse::Sparse;
+use super::square::Square;
 
 /// How factors are fitted.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,6 +37,8 @@ pub struct FactorSettings {
 
 /// Rows that share one matrix product.
 const BLOCK: usize = 64;
+/// Pairs of a row that are added to its sums together.
+const TOGETHER: usize = 8;
 /// Steps of conjugate gradients in each half round.
 const STEPS: usize = 3;
 
@@ -93,6 +98,7 @@ fn half(matrix: &Sparse, fixed: &Dense, sought: &mut Dense, settings: FactorSett
     let width = settings.width;
     let shared: Vec<f32> =
         fixed.gram().into_iter().map(|g| (g * f64::from(settings.unobserved)) as f32).collect();
+    let shared = Square::new(&shared, width);
     let unseen = settings.unobserved * matrix.width as f32;
     sought.values.par_chunks_mut(BLOCK * width).enumerate().for_each(|(block, vectors)| {
         let first = block * BLOCK;
@@ -119,57 +125,119 @@ struct Line<'a> {
 impl Line<'_> {
     /// Adds what the row's own pairs and the ridge contribute to `system × vector`, the shared part being in
     /// `image` already.
-    fn apply(&self, vector: &[f32], image: &mut [f32]) {
+    #[inline(always)]
+    fn apply<S: Simd>(&self, simd: S, vector: &[f32], image: &mut [f32]) {
         image.iter_mut().zip(vector).for_each(|(i, v)| *i += self.ridge * v);
-        for (column, value) in self.columns.iter().zip(self.values) {
-            let other = self.fixed.row(*column as usize);
-            let along = value * dot(other, vector);
-            image.iter_mut().zip(other).for_each(|(i, o)| *i += along * o);
-        }
+        self.gather(simd, vector, image, |value, along| value * along);
     }
 
-    fn right(&self, width: usize) -> Vec<f32> {
-        let mut right = vec![0.0f32; width];
-        for (column, value) in self.columns.iter().zip(self.values) {
-            let other = self.fixed.row(*column as usize);
-            right.iter_mut().zip(other).for_each(|(r, o)| *r += value * o);
+    /// What `vector` leaves of the right side, the shared part of `system × vector` being in `image`: the row's pairs
+    /// are read once for both sides.
+    #[inline(always)]
+    fn residual<S: Simd>(&self, simd: S, vector: &[f32], image: &[f32], residual: &mut [f32]) {
+        let of = residual.iter_mut().zip(image.iter().zip(vector));
+        of.for_each(|(r, (i, v))| *r = -(i + self.ridge * v));
+        self.gather(simd, vector, residual, |value, along| value * (1.0 - along));
+    }
+
+    /// Adds to `sum` the fixed vector of each of the row's pairs, weighted by the pair's value and how far the fixed
+    /// vector lies along `vector`.
+    #[inline(always)]
+    fn gather<S: Simd>(&self, simd: S, vector: &[f32], sum: &mut [f32], weigh: impl Fn(f32, f32) -> f32) {
+        let (columns, last_columns) = self.columns.as_chunks::<TOGETHER>();
+        let (values, last_values) = self.values.as_chunks::<TOGETHER>();
+        for (columns, values) in columns.iter().zip(values) {
+            let others: [&[f32]; TOGETHER] = std::array::from_fn(|at| self.fixed.row(columns[at] as usize));
+            let mut by = [0.0; TOGETHER];
+            for at in 0..TOGETHER {
+                by[at] = weigh(values[at], dot(simd, others[at], vector));
+            }
+            add_all(simd, sum, others, by);
         }
-        right
+        for (column, value) in last_columns.iter().zip(last_values) {
+            let other = self.fixed.row(*column as usize);
+            add_all(simd, sum, [other], [weigh(*value, dot(simd, other, vector))]);
+        }
     }
 }
 
 /// Conjugate gradients on a block of rows at once: one matrix product serves all of them in every step.
-fn solve_block(rows: &[Line<'_>], shared: &[f32], vectors: &mut [f32], width: usize) {
-    let mut images = product(vectors, shared, width);
-    let mut residuals = vec![0.0f32; vectors.len()];
-    for (at, row) in rows.iter().enumerate() {
-        let range = at * width..(at + 1) * width;
-        row.apply(&vectors[range.clone()], &mut images[range.clone()]);
-        let right = row.right(width);
-        let of = residuals[range.clone()].iter_mut().zip(right.iter().zip(&images[range]));
-        of.for_each(|(residual, (right, image))| *residual = right - image);
-    }
-    let mut directions = residuals.clone();
-    let mut sizes: Vec<f32> = residuals.chunks_exact(width).map(|r| dot(r, r)).collect();
+fn solve_block(rows: &[Line<'_>], shared: &Square, vectors: &mut [f32], width: usize) {
+    let level = Level::new();
+    let mut images = vec![0.0; vectors.len()];
+    shared.product(vectors, &mut images);
+    let mut search =
+        Search { residuals: vec![0.0; vectors.len()], directions: Vec::new(), sizes: Vec::new(), width };
+    dispatch!(level, simd => search.begin(simd, rows, vectors, &images));
     for _ in 0..STEPS {
-        images = product(&directions, shared, width);
-        for (at, row) in rows.iter().enumerate() {
-            let range = at * width..(at + 1) * width;
-            let (direction, image) = (&mut directions[range.clone()], &mut images[range.clone()]);
-            row.apply(direction, image);
-            let bend = dot(direction, image);
-            if sizes[at] < 1e-20 || bend <= 0.0 {
-                continue;
-            }
-            let step = sizes[at] / bend;
-            vectors[range.clone()].iter_mut().zip(direction.iter()).for_each(|(v, d)| *v += step * d);
-            let residual = &mut residuals[range];
-            residual.iter_mut().zip(image.iter()).for_each(|(r, i)| *r -= step * i);
-            let size = dot(residual, residual);
-            let turn = size / sizes[at];
-            direction.iter_mut().zip(residual.iter()).for_each(|(d, r)| *d = r + turn * *d);
-            sizes[at] = size;
+        shared.product(&search.directions, &mut images);
+        dispatch!(level, simd => search.step(simd, rows, vectors, &mut images));
+    }
+}
+
+/// How far conjugate gradients have come, row by row.
+struct Search {
+    residuals: Vec<f32>,
+    directions: Vec<f32>,
+    /// Squared lengths of the residuals.
+    sizes: Vec<f32>,
+    width: usize,
+}
+
+impl Search {
+    #[inline(always)]
+    fn begin<S: Simd>(&mut self, simd: S, rows: &[Line<'_>], vectors: &[f32], images: &[f32]) {
+        simd.vectorize(
+            #[inline(always)]
+            || {
+                for (at, row) in rows.iter().enumerate() {
+                    let range = at * self.width..(at + 1) * self.width;
+                    let residual = &mut self.residuals[range.clone()];
+                    row.residual(simd, &vectors[range.clone()], &images[range], residual);
+                    self.sizes.push(dot(simd, residual, residual));
+                }
+            },
+        );
+        self.directions.clone_from(&self.residuals);
+    }
+
+    /// One step; `images` hold the shared part of `system × directions`.
+    #[inline(always)]
+    fn step<S: Simd>(&mut self, simd: S, rows: &[Line<'_>], vectors: &mut [f32], images: &mut [f32]) {
+        simd.vectorize(
+            #[inline(always)]
+            || {
+                for (at, row) in rows.iter().enumerate() {
+                    let range = at * self.width..(at + 1) * self.width;
+                    self.step_row(simd, (at, row), &mut vectors[range.clone()], &mut images[range]);
+                }
+            },
+        );
+    }
+
+    #[inline(always)]
+    fn step_row<S: Simd>(
+        &mut self,
+        simd: S,
+        (at, row): (usize, &Line<'_>),
+        vector: &mut [f32],
+        image: &mut [f32],
+    ) {
+        let range = at * self.width..(at + 1) * self.width;
+        let direction = &mut self.directions[range.clone()];
+        row.apply(simd, direction, image);
+        let bend = dot(simd, direction, image);
+        if self.sizes[at] < 1e-20 || bend <= 0.0 {
+            return;
         }
+        let length = self.sizes[at] / bend;
+        vector.iter_mut().zip(direction.iter()).for_each(|(v, d)| *v += length * d);
+        let residual = &mut self.residuals[range];
+        residual.iter_mut().zip(image.iter()).for_each(|(r, i)| *r -= length * i);
+        let size = dot(simd, residual, residual);
+        let turn = size / self.sizes[at];
+        direction.iter_mut().zip(residual.iter()).for_each(|(d, r)| *d = r + turn * *d);
+        self.sizes[at] = size;
     }
 }
 

@@ -76,7 +76,7 @@ fn multiply(a: &[f32], b: &[f32], width: usize, turned: bool, into: &mut [f32]) 
 
 /// `rows` (each `width` long) times the `width` × `width` matrix `square`.
 #[must_use]
-pub fn product(rows: &[f32], square: &[f32], width: usize) -> Vec<f32> {
+fn product(rows: &[f32], square: &[f32], width: usize) -> Vec<f32> {
     let mut out = vec![0.0f32; rows.len()];
     multiply(rows, square, width, false, &mut out);
     out

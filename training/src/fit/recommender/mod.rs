@@ -7,6 +7,7 @@ mod candidates;
 mod factors;
 mod graph_filter;
 mod item_to_item;
+mod lanes;
 mod linear;
 mod log;
 mod next_purchase;
@@ -16,6 +17,7 @@ mod pool;
 mod popularity;
 mod sparse;
 mod split;
+mod square;
 mod tune;
 
 pub use assemble::{FitSettings, Fitted, Showing, fit};
