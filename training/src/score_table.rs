@@ -1,5 +1,7 @@
 //! Scoring a plain file with a model that was trained on one.
 
+use std::io::Write;
+use std::ops::Range;
 use std::path::Path;
 
 use rayon::prelude::*;
@@ -8,7 +10,7 @@ use scorehouse_features::value::{Missing, Value};
 use scorehouse_models::{Artifact, Interval, ModelError, Score, ScoringModel, Scratch};
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::{Column, ColumnData, RawTable, TableLayout, read_table};
+use crate::dataset::{ColumnData, Layout, RawTable, TableLayout, read_table};
 use crate::error::TrainingError;
 use crate::pipeline::table::LAYOUT;
 
@@ -39,9 +41,15 @@ pub fn score_table(artifact: &Artifact, input: &Path, output: &Path) -> Result<S
     let id = layout.id.as_deref().map(|id| table.position(id)).transpose()?;
     let (columns, absent) = columns_of(&table, &layout)?;
     let as_of = moments_of(&table, &layout)?;
-    let scores = score_rows(&model, &columns, &as_of)?;
-    write(output, &table, id, &scores)?;
-    Ok(ScoredTable { rows: scores.len(), absent })
+    let batches = (0..table.rows().div_ceil(BATCH)).into_par_iter().map(|batch| {
+        let rows = batch * BATCH..((batch + 1) * BATCH).min(table.rows());
+        let scores = score_rows(&model, &table, &columns, (rows.clone(), &as_of[rows.clone()]))?;
+        lines(&table, id, rows, &scores).map_err(|error| TrainingError::file(output, error))
+    });
+    let batches = batches.collect::<Result<Vec<_>, _>>()?;
+    let name = id.map_or("row", |id| table.headers[id].as_str());
+    write(output, name, &batches).map_err(|error| TrainingError::file(output, error))?;
+    Ok(ScoredTable { rows: table.rows(), absent })
 }
 
 fn broken(error: ModelError) -> TrainingError {
@@ -56,16 +64,19 @@ fn layout_of(artifact: &Artifact) -> Result<TableLayout, TrainingError> {
         .map_err(|e| TrainingError::Artifact(format!("how the model reads a table cannot be read: {e}")))
 }
 
-fn columns_of(
+/// Where each input stands in the file, and how it is read.
+type Place<'a> = Option<(usize, &'a Layout)>;
+
+fn columns_of<'a>(
     table: &RawTable,
-    layout: &TableLayout,
-) -> Result<(Vec<Option<Column>>, Vec<String>), TrainingError> {
+    layout: &'a TableLayout,
+) -> Result<(Vec<Place<'a>>, Vec<String>), TrainingError> {
     let mut absent = Vec::new();
     let mut missing = None;
     let mut columns = Vec::with_capacity(layout.inputs.len());
     for (name, form) in &layout.inputs {
         match table.position(name) {
-            Ok(at) => columns.push(Some(table.column(at, form))),
+            Ok(at) => columns.push(Some((at, form))),
             Err(error) => {
                 absent.push(name.clone());
                 columns.push(None);
@@ -91,46 +102,49 @@ fn moments_of(table: &RawTable, layout: &TableLayout) -> Result<Vec<Timestamp>, 
     Ok(moments)
 }
 
+/// Scores of a batch of rows. Only the batch's own values are held, which stay in the processor's cache.
 fn score_rows(
     model: &ScoringModel,
-    columns: &[Option<Column>],
-    as_of: &[Timestamp],
-) -> Result<Vec<(f64, Option<Interval>)>, TrainingError> {
-    let value = |column: &Option<Column>, row: usize| {
-        column.as_ref().map_or(Value::Missing(Missing::NotGiven), |column| column.value(row))
-    };
-    let batches: Result<Vec<Vec<_>>, TrainingError> = (0..as_of.len().div_ceil(BATCH))
-        .into_par_iter()
-        .map(|batch| {
-            let rows = batch * BATCH..((batch + 1) * BATCH).min(as_of.len());
-            let values: Vec<Vec<Value>> =
-                rows.clone().map(|row| columns.iter().map(|column| value(column, row)).collect()).collect();
-            let given = values.iter().zip(&as_of[rows]).map(|(values, as_of)| (values.as_slice(), *as_of));
-            let (mut scratch, mut scores) = (Scratch::default(), Vec::new());
-            model.score_batch(given, 0, &mut scratch, &mut scores).map_err(broken)?;
-            Ok(scores.iter().map(|score: &Score| (score.output, score.interval)).collect())
-        })
-        .collect();
-    Ok(batches?.concat())
+    table: &RawTable,
+    columns: &[Place<'_>],
+    (rows, as_of): (Range<usize>, &[Timestamp]),
+) -> Result<Vec<Score>, TrainingError> {
+    let width = columns.len();
+    let mut values = vec![Value::Missing(Missing::NotGiven); rows.len() * width];
+    for (at, place) in columns.iter().enumerate() {
+        let Some((column, form)) = place else { continue };
+        let column = table.part(*column, form, rows.clone());
+        (0..rows.len()).for_each(|row| values[row * width + at] = column.value(row));
+    }
+    let given = (0..rows.len()).map(|row| (&values[row * width..(row + 1) * width], as_of[row]));
+    let (mut scratch, mut scores) = (Scratch::default(), Vec::new());
+    model.score_batch(given, 0, &mut scratch, &mut scores).map_err(broken)?;
+    Ok(scores)
 }
 
-fn write(
-    output: &Path,
+fn lines(
     table: &RawTable,
     id: Option<usize>,
-    scores: &[(f64, Option<Interval>)],
-) -> Result<(), TrainingError> {
-    let failed = |error: csv::Error| TrainingError::file(output, error);
-    let mut writer = csv::Writer::from_path(output).map_err(failed)?;
-    let name = id.map_or("row", |id| table.headers[id].as_str());
-    writer.write_record([name, "probability", "low", "high"]).map_err(failed)?;
-    for (row, (score, interval)) in scores.iter().enumerate() {
+    rows: Range<usize>,
+    scores: &[Score],
+) -> Result<Vec<u8>, csv::Error> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for (row, score) in rows.zip(scores) {
         let number = (row + 1).to_string();
         let key = id.map_or(number.as_str(), |id| table.raw(row, id));
-        let end =
-            |of: fn(&Interval) -> f64| interval.as_ref().map_or_else(String::new, |i| of(i).to_string());
+        let end = |of: fn(&Interval) -> f64| {
+            score.interval.as_ref().map_or_else(String::new, |i| of(i).to_string())
+        };
         let (low, high) = (end(|interval| interval.low), end(|interval| interval.high));
-        writer.write_record([key, &score.to_string(), &low, &high]).map_err(failed)?;
+        writer.write_record([key, &score.output.to_string(), &low, &high])?;
     }
-    writer.flush().map_err(|error| TrainingError::file(output, error))
+    writer.into_inner().map_err(|error| error.into_error().into())
+}
+
+fn write(output: &Path, id: &str, batches: &[Vec<u8>]) -> Result<(), csv::Error> {
+    let mut writer = csv::Writer::from_path(output)?;
+    writer.write_record([id, "probability", "low", "high"])?;
+    let mut file = writer.into_inner().map_err(csv::IntoInnerError::into_error)?;
+    batches.iter().try_for_each(|batch| file.write_all(batch))?;
+    Ok(file.flush()?)
 }

@@ -4,6 +4,7 @@ mod baseline;
 mod column;
 mod digest;
 mod direction;
+mod fields;
 mod label;
 mod number;
 mod screen;

@@ -1,6 +1,7 @@
 //! A plain delimited file: read once, its columns' types found out or given.
 
 use std::fs;
+use std::ops::Range;
 use std::path::Path;
 
 use jiff::fmt::strtime::BrokenDownTime;
@@ -9,6 +10,7 @@ use scorehouse_features::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::column::{Column, ColumnData};
+use crate::dataset::fields::Fields;
 use crate::dataset::number::{is_nothing, parse_number};
 use crate::error::TrainingError;
 
@@ -22,7 +24,7 @@ pub struct RawTable {
     pub file: String,
     /// Headers, trimmed.
     pub headers: Vec<String>,
-    records: Vec<csv::StringRecord>,
+    fields: Fields,
     decimal_comma: bool,
 }
 
@@ -67,17 +69,17 @@ pub fn read_table(path: &Path) -> Result<RawTable, TrainingError> {
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(delimiter)
         .flexible(true)
-        .trim(csv::Trim::All)
+        .trim(csv::Trim::Headers)
         .from_reader(text.as_bytes());
     let headers = reader.headers().map_err(|e| TrainingError::file(path, e))?;
     let headers: Vec<String> = headers.iter().map(str::to_owned).collect();
     if headers.iter().all(String::is_empty) {
         return Err(TrainingError::file(path, "it has no header line"));
     }
-    let records: Result<Vec<_>, _> = reader.records().collect();
-    let records = records.map_err(|e| TrainingError::file(path, e))?;
+    let body = text.get(reader.position().byte() as usize..).unwrap_or("");
+    let fields = Fields::read(body, delimiter).map_err(|e| TrainingError::file(path, e))?;
     let file = path.display().to_string();
-    Ok(RawTable { file, headers, records, decimal_comma: delimiter == b';' })
+    Ok(RawTable { file, headers, fields, decimal_comma: delimiter == b';' })
 }
 
 fn decode(bytes: Vec<u8>) -> String {
@@ -110,7 +112,7 @@ impl RawTable {
     /// Number of rows.
     #[must_use]
     pub fn rows(&self) -> usize {
-        self.records.len()
+        self.fields.rows()
     }
 
     /// Position of a column.
@@ -128,23 +130,23 @@ impl RawTable {
     /// A field as it stands in the file; none when it stands for no value.
     #[must_use]
     pub fn field(&self, row: usize, column: usize) -> Option<&str> {
-        self.records[row].get(column).filter(|text| !is_nothing(text))
+        self.fields.get(row, column).filter(|text| !is_nothing(text))
     }
 
     /// A field as it stands in the file, empty when the row is short.
     #[must_use]
     pub fn raw(&self, row: usize, column: usize) -> &str {
-        self.records[row].get(column).unwrap_or("")
+        self.fields.get(row, column).unwrap_or("")
     }
 
-    fn fields(&self, column: usize) -> impl Iterator<Item = Option<&str>> + Clone {
-        (0..self.rows()).map(move |row| self.field(row, column))
+    fn fields(&self, column: usize, rows: Range<usize>) -> impl Iterator<Item = Option<&str>> + Clone {
+        rows.map(move |row| self.field(row, column))
     }
 
     /// Finds out what a column holds.
     #[must_use]
     pub fn infer(&self, column: usize) -> Layout {
-        let values = self.fields(column).flatten();
+        let values = self.fields(column, 0..self.rows()).flatten();
         let count = values.clone().count();
         if count == 0 {
             return Layout::Text;
@@ -194,23 +196,28 @@ impl RawTable {
     /// A column's values. A text that does not fit the layout is missing.
     #[must_use]
     pub fn column(&self, column: usize, layout: &Layout) -> Column {
+        self.part(column, layout, 0..self.rows())
+    }
+
+    /// A column's values in these rows.
+    #[must_use]
+    pub fn part(&self, column: usize, layout: &Layout, rows: Range<usize>) -> Column {
+        let texts = self.fields(column, rows);
         let name = self.headers[column].as_str();
         let data = match layout {
             Layout::Bool => ColumnData::Bool(
-                self.fields(column).map(|text| text.map(|text| text.eq_ignore_ascii_case("true"))).collect(),
+                texts.map(|text| text.map(|text| text.eq_ignore_ascii_case("true"))).collect(),
             ),
             Layout::Number => ColumnData::Float(
-                self.fields(column)
+                texts
                     .map(|text| {
                         text.and_then(|text| parse_number(text, self.decimal_comma)).unwrap_or(f64::NAN)
                     })
                     .collect(),
             ),
-            Layout::Text => return Column::text(name, self.fields(column)),
+            Layout::Text => return Column::text(name, texts),
             Layout::Time(format) => ColumnData::Time(
-                self.fields(column)
-                    .map(|text| text.and_then(|text| parse_time(text, format.as_deref())))
-                    .collect(),
+                texts.map(|text| text.and_then(|text| parse_time(text, format.as_deref()))).collect(),
             ),
         };
         Column { name: name.to_owned(), words: None, data }
