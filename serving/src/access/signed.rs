@@ -172,6 +172,9 @@ pub fn public_keys(text: &str) -> Result<Vec<PublicKey>, serde_json::Error> {
 
 #[cfg(test)]
 mod tests {
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+    use scorehouse_entries::near;
     use serde_json::json;
 
     use super::*;
@@ -236,6 +239,30 @@ mod tests {
         }
         for text in ["", "..", "a.b.c", "....", "a.b"] {
             assert!(opened(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn bytes_near_a_token_and_near_its_keys_open_nothing_but_what_was_signed() {
+        let mut rng = ChaCha8Rng::seed_from_u64(23);
+        let set = json!({"keys": [
+            {"kty": "RSA", "n": MODULUS, "e": "AQAB", "kid": "a"},
+            {"kty": "EC", "crv": "P-256", "x": X, "y": Y, "kid": "b"},
+        ]})
+        .to_string();
+        for token in [RSA_TOKEN, EC_TOKEN] {
+            let signed = opened(token);
+            for _ in 0..500 {
+                let text = String::from_utf8_lossy(&near(token.as_bytes(), &mut rng)).into_owned();
+                let found = opened(&text);
+                assert!(found.is_none() || found == signed, "{text}");
+                let set = String::from_utf8_lossy(&near(set.as_bytes(), &mut rng)).into_owned();
+                let Ok(keys) = public_keys(&set) else { continue };
+                let token = SignedToken::parse(token).unwrap();
+                for found in keys.iter().filter_map(|key| token.claims(key)) {
+                    assert_eq!(Some(&found), signed.as_ref(), "{set}");
+                }
+            }
         }
     }
 

@@ -5,6 +5,7 @@ use axum::body::Body;
 use axum::http::Request;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use scorehouse_entries::near;
 
 use crate::fixture::Fixture;
 
@@ -27,24 +28,6 @@ const ROUTES: [(&str, &str, &str); 9] = [
 fn seed(name: &str) -> Vec<u8> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/bodies");
     fs::read(folder.join(name)).unwrap()
-}
-
-/// A body with some bytes changed, cut, doubled or put in.
-fn near(seed: &[u8], rng: &mut ChaCha8Rng) -> Vec<u8> {
-    let mut bytes = seed.to_vec();
-    for _ in 0..rng.random_range(1..4) {
-        let at = rng.random_range(0..=bytes.len());
-        match rng.random_range(0..4) {
-            0 if at < bytes.len() => bytes[at] ^= 1 << rng.random_range(0..8),
-            1 => bytes.truncate(at),
-            2 => bytes.insert(at, rng.random()),
-            _ => {
-                let again = bytes[at / 2..at].to_vec();
-                bytes.splice(at..at, again);
-            }
-        }
-    }
-    bytes
 }
 
 async fn status(fixture: &Fixture, (route, kind): (&str, &str), json: Option<usize>, body: Vec<u8>) -> u16 {

@@ -1,12 +1,8 @@
-use scorehouse::score_log::folder;
-use scorehouse::score_log::read::{LoggedScore, Range, scores};
+use scorehouse::score_log::read::{LoggedList, LoggedScore};
 use serde_json::{Value as Json, json};
 
-use scorehouse::replay::{Replay, SkewReport};
-use scorehouse::score_log::read::{LoggedList, lists};
-use scorehouse::stores::open_history;
-
 use crate::fixture::{Fixture, point, register, table_artifact, upsell_artifact, win_artifact};
+use crate::kept::{self, replay, settle};
 
 const WIN: &str = "/v1/models/win/score";
 const SHADOW: &str = "[model.win.challenger]\nmode = \"shadow\"\n";
@@ -21,16 +17,14 @@ fn challenged(how: &str) -> Fixture {
     fixture
 }
 
-fn logged(fixture: &Fixture) -> Vec<LoggedScore> {
-    fixture.state.shadows.settle();
-    fixture.state.score_log.flush().unwrap();
-    let mut rows = Vec::new();
-    scores(&folder(&fixture.state.project.state), "win", Range::ALL, &mut |row| {
-        rows.push(row);
-        Ok(())
-    })
-    .unwrap();
-    rows
+fn logged(fixture: &Fixture, model: &str) -> Vec<LoggedScore> {
+    settle(fixture);
+    kept::logged(fixture, model)
+}
+
+fn listed(fixture: &Fixture) -> Vec<LoggedList> {
+    settle(fixture);
+    kept::listed(fixture, "upsell")
 }
 
 /// The deal of ann under some account or other.
@@ -68,7 +62,7 @@ async fn the_log_keeps_who_answered_and_the_place_in_the_request() {
     let fixture = challenged(SPLIT);
     let asked: Vec<Json> = (0..40).map(under).collect();
     let answer = fixture.post(WIN, json!({"entities": asked})).await.json();
-    let rows = logged(&fixture);
+    let rows = logged(&fixture, "win");
     assert_eq!(rows.len(), 40);
     let split = fixture.state.challenges.split("win").unwrap();
     for row in &rows {
@@ -110,7 +104,7 @@ async fn a_shadow_is_asked_and_kept_but_never_heard() {
         json!({"entities": ["D-1", {"key": "D-2", "features": {"request.discount": 0.5}}], "reasons": 1});
     let answer = fixture.post(WIN, body).await.json();
     assert_eq!((&answer["version"], answer["scores"][0].get("variant")), (&json!(1), None));
-    let rows = logged(&fixture);
+    let rows = logged(&fixture, "win");
     let (shadows, served): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.variant.is_some());
     assert_eq!((served.len(), shadows.len()), (2, 2));
     for (shadow, served) in shadows.iter().zip(&served) {
@@ -135,7 +129,7 @@ async fn what_no_key_names_and_what_others_answer_has_no_shadow() {
     for body in [unnamed, json!({"inputs": [{}]}), json!({"entity": "D-1", "version": 1})] {
         assert_eq!(fixture.post(WIN, body).await.status, 200);
     }
-    assert!(logged(&fixture).iter().all(|row| row.variant.is_none()));
+    assert!(logged(&fixture, "win").iter().all(|row| row.variant.is_none()));
 }
 
 #[tokio::test]
@@ -205,43 +199,6 @@ fn storefront(how: &str) -> Fixture {
     fixture
 }
 
-fn logged_of(fixture: &Fixture, model: &str) -> Vec<LoggedScore> {
-    fixture.state.shadows.settle();
-    fixture.state.score_log.flush().unwrap();
-    let mut rows = Vec::new();
-    scores(&folder(&fixture.state.project.state), model, Range::ALL, &mut |row| {
-        rows.push(row);
-        Ok(())
-    })
-    .unwrap();
-    rows
-}
-
-fn listed(fixture: &Fixture) -> Vec<LoggedList> {
-    fixture.state.shadows.settle();
-    fixture.state.score_log.flush().unwrap();
-    let mut rows = Vec::new();
-    lists(&folder(&fixture.state.project.state), "upsell", Range::ALL, &mut |row| {
-        rows.push(row);
-        Ok(())
-    })
-    .unwrap();
-    rows
-}
-
-/// History has a runtime of its own, so it is asked on a thread that has none.
-fn replay(fixture: &Fixture) -> SkewReport {
-    fixture.state.shadows.settle();
-    fixture.state.score_log.flush().unwrap();
-    let (project, registry) = (&fixture.state.project, fixture.registry.as_ref());
-    let run = || {
-        let store = open_history(project).unwrap();
-        store.drain_log(project).unwrap();
-        Replay { project, store: &store, registry, range: Range::ALL }.run(None).unwrap()
-    };
-    std::thread::scope(|threads| threads.spawn(run).join().unwrap())
-}
-
 /// A row of the table.
 fn risk(row: usize) -> Json {
     json!({"row": row, "deal.amount": 100 * row, "deal_facts.net": 1})
@@ -293,7 +250,7 @@ async fn rows_of_a_plain_table_have_a_shadow_with_the_same_inputs() {
     let tensor = json!({"name": "features", "datatype": "FP64", "shape": [1, 4], "data": [1, 2, 3, 4]});
     let inferred = fixture.post("/v2/models/risk/infer", json!({ "inputs": [tensor] })).await;
     assert_eq!(inferred.status, 200, "{}", inferred.json());
-    let rows = logged_of(&fixture, "risk");
+    let rows = logged(&fixture, "risk");
     let (shadows, served): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.variant.is_some());
     assert_eq!((served.len(), shadows.len()), (3, 3));
     for (shadow, served) in shadows.iter().zip(&served) {
@@ -372,5 +329,5 @@ async fn the_standard_protocol_takes_part_and_says_who_answered_each_row() {
     let named = fixture.post("/v2/models/win/versions/1/infer", asked).await.json();
     assert_eq!(named["model_version"], "1");
     assert!(!named.to_string().contains("variant"), "{named}");
-    assert_eq!(logged(&fixture).iter().filter(|row| row.variant.is_some()).count(), 6);
+    assert_eq!(logged(&fixture, "win").iter().filter(|row| row.variant.is_some()).count(), 6);
 }

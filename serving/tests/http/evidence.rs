@@ -1,31 +1,20 @@
 use std::fs::OpenOptions;
 use std::path::PathBuf;
 
-use scorehouse::replay::{Replay, SkewReport};
 use scorehouse::score_log::folder;
-use scorehouse::score_log::read::{LoggedScore, Range, scores};
-use scorehouse::stores::open_history;
+use scorehouse::score_log::read::{LoggedScore, Range};
 use scorehouse_features::definition::Overflow;
 use scorehouse_features::time::Timestamp;
 use scorehouse_features::value::Value;
 use serde_json::{Value as Json, json};
 
 use crate::fixture::{Fixture, NOW, point, register, win_artifact};
+use crate::kept::{logged, replay};
 
 const WIN: &str = "/v1/models/win/score";
 
 fn log(fixture: &Fixture) -> PathBuf {
     folder(&fixture.state.project.state)
-}
-
-fn logged(fixture: &Fixture) -> Vec<LoggedScore> {
-    let mut rows = Vec::new();
-    scores(&log(fixture), "win", Range::ALL, &mut |row| {
-        rows.push(row);
-        Ok(())
-    })
-    .unwrap();
-    rows
 }
 
 #[tokio::test]
@@ -35,7 +24,7 @@ async fn rows_scored_together_are_kept_like_rows_scored_alone() {
     fixture.post(WIN, json!({"entity": row})).await;
     fixture.post(WIN, json!({"entities": vec![row; 12]})).await;
     fixture.state.score_log.flush().unwrap();
-    let rows = logged(&fixture);
+    let rows = logged(&fixture, "win");
     assert_eq!(rows.len(), 13);
     let told = |row: &LoggedScore| format!("{:?} {:?} {:?}", row.given, row.inputs, row.raw.to_bits());
     assert!(rows.iter().all(|row| told(row) == told(&rows[0])), "{rows:?}");
@@ -47,18 +36,6 @@ fn entries(folder: PathBuf) -> Vec<PathBuf> {
     std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
 }
 
-/// History has a runtime of its own, so it is asked on a thread that has none.
-fn replay(fixture: &Fixture) -> SkewReport {
-    fixture.state.score_log.flush().unwrap();
-    let (project, registry) = (&fixture.state.project, fixture.registry.as_ref());
-    let run = || {
-        let store = open_history(project).unwrap();
-        store.drain_log(project).unwrap();
-        Replay { project, store: &store, registry, range: Range::ALL }.run(None).unwrap()
-    };
-    std::thread::scope(|threads| threads.spawn(run).join().unwrap())
-}
-
 #[tokio::test]
 async fn every_score_is_kept_with_its_inputs_and_the_very_bits_of_its_answer() {
     let fixture = Fixture::new();
@@ -67,7 +44,7 @@ async fn every_score_is_kept_with_its_inputs_and_the_very_bits_of_its_answer() {
     let answer = fixture.post(WIN, body).await.json();
     fixture.post("/v2/models/win/infer", json!({"parameters": {"entity_key": "D-4"}})).await;
     fixture.state.score_log.flush().unwrap();
-    let rows = logged(&fixture);
+    let rows = logged(&fixture, "win");
     let keys: Vec<_> = rows.iter().map(|row| row.key.as_deref().unwrap()).collect();
     assert_eq!(keys, ["D-1", "D-2", "D-4"]);
     for (row, shown) in rows.iter().zip(answer["scores"].as_array().unwrap()) {
@@ -93,13 +70,13 @@ async fn a_closed_log_is_parquet_and_a_torn_segment_gives_what_was_whole() {
     assert_eq!(segments.len(), 1);
     let file = OpenOptions::new().write(true).open(&segments[0]).unwrap();
     file.set_len(file.metadata().unwrap().len() - 10).unwrap();
-    assert_eq!(logged(&fixture).len(), 1, "the second batch is torn, the first is not");
+    assert_eq!(logged(&fixture, "win").len(), 1, "the second batch is torn, the first is not");
     fixture.state.score_log.close();
     assert_eq!(entries(log(&fixture).join("open")), Vec::<PathBuf>::new());
     let days = entries(log(&fixture).join("win"));
     assert_eq!(days.len(), 1);
     assert!(days[0].ends_with("2024-03-31"), "{days:?}");
-    assert_eq!(logged(&fixture).len(), 1);
+    assert_eq!(logged(&fixture, "win").len(), 1);
 }
 
 #[tokio::test]

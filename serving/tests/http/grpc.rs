@@ -9,8 +9,6 @@ use prost::Message;
 use scorehouse::AppState;
 use scorehouse::access::Role;
 use scorehouse::routes::{grpc_app, methods, observed};
-use scorehouse::score_log::folder;
-use scorehouse::score_log::read::{Range, scores};
 use serde_json::json;
 
 use crate::fixture::Fixture;
@@ -18,6 +16,7 @@ use crate::grpc_wire::{
     Contents, Index, IndexEntry, IndexRequest, InferRequest, InferResponse, LoadRequest, ModelMetadata,
     ModelRequest, Output, Parameter, Ready, Tensor, Told, Value, call, framed, path, sent,
 };
+use crate::kept::{logged, settle};
 use crate::matrix::words;
 
 const INFER: &str = "ModelInfer";
@@ -380,13 +379,8 @@ async fn a_call_is_counted_by_what_became_of_it_and_kept_as_evidence() {
     assert_eq!(told.word("x-request-id"), "page-view-1");
     let answer: InferResponse = told.message();
     assert_eq!(asked("wim").await.code(), 5);
-    fixture.state.score_log.flush().unwrap();
-    let mut rows = Vec::new();
-    scores(&folder(&fixture.state.project.state), "win", Range::ALL, &mut |row| {
-        rows.push(row);
-        Ok(())
-    })
-    .unwrap();
+    settle(&fixture);
+    let rows = logged(&fixture, "win");
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0].raw.to_bits(), answer.numbers("raw")[0].to_bits());
     assert_eq!((rows[0].key.as_deref(), rows[0].stored), (Some("D-1"), true));

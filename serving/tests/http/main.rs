@@ -7,6 +7,7 @@
 //! - `facts`: entities and their features, pages of keys
 //! - `events`, `outcomes`: pushes: whole or not at all, repeats, where outcomes land
 //! - `evidence`: the score log, its limits, and its replay
+//! - `kept`: the score log read back, for the tests of what it keeps
 //! - `history`: training sets: moments, order, formats
 //! - `inference`: the standard protocol: tensors of every datatype, entity keys, bytes, its refusals
 //! - `grpc`: the same over gRPC, with its matrix of roles and methods (`grpc_wire`: messages as a client has them);
@@ -44,6 +45,7 @@ mod grpc_wire;
 mod history;
 mod inference;
 mod issuer;
+mod kept;
 mod matrix;
 mod models;
 mod monitor;

@@ -5,8 +5,11 @@
 //! of requests are tried through the routes themselves (`serving/tests/http/bytes.rs`).
 
 mod files;
+mod near;
 mod stores;
 mod texts;
+
+pub use near::near;
 
 /// A parser.
 #[derive(Debug, Clone, Copy)]

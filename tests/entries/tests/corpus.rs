@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rand::{RngExt, SeedableRng};
+use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use scorehouse_entries::ALL;
+use scorehouse_entries::{ALL, near};
 
 /// Bytes near each seed that are tried.
 const NEAR: usize = 40;
@@ -26,25 +26,6 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
 fn stems(folder: &str) -> BTreeSet<String> {
     let stem = |path: PathBuf| path.file_stem().unwrap().to_string_lossy().into_owned();
     entries(&fuzz().join(folder)).into_iter().map(stem).collect()
-}
-
-/// A seed with some bytes changed, cut, doubled or put in.
-fn near(seed: &[u8], rng: &mut ChaCha8Rng) -> Vec<u8> {
-    let mut bytes = seed.to_vec();
-    for _ in 0..rng.random_range(1..4) {
-        let at = rng.random_range(0..=bytes.len());
-        match rng.random_range(0..4) {
-            0 if at < bytes.len() => bytes[at] ^= 1 << rng.random_range(0..8),
-            1 => bytes.truncate(at),
-            2 => bytes.insert(at, rng.random()),
-            _ => {
-                let again = bytes[at / 2..at].to_vec();
-                bytes.splice(at..at, again);
-            }
-        }
-        bytes.truncate(1 << 16);
-    }
-    bytes
 }
 
 #[test]
