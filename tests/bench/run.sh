@@ -26,6 +26,8 @@ step "a score over ever more views"
 python3 "$here/views.py" "$binaries" | tee -a "$log"
 step "recommendations"
 python3 "$here/recommend.py" "$binaries" | tee -a "$log"
+step "four times what it can answer, and clients that dawdle"
+python3 "$here/overload.py" "$binaries/scorehouse"
 if [ -n "${FEAST_PYTHON:-}" ]; then
   step "features over HTTP, beside Feast"
   python3 "$here/features.py" "$binaries" "$FEAST_PYTHON" ${REDIS_SERVER:-} | tee -a "$log"
