@@ -40,6 +40,9 @@ pub fn days_before(moment: Timestamp, as_of: Timestamp) -> f64 {
     as_of.0.saturating_sub(moment.0) as f64 / DAY as f64
 }
 
+/// Most rows that a baseline may tell of: counts can then be added up whatever they are compared with.
+const MOST_ROWS: u64 = 1 << 48;
+
 impl Baseline {
     /// Takes the inputs in the order of a signature.
     #[must_use]
@@ -64,7 +67,7 @@ impl Baseline {
         }
         for (own, input) in self.inputs.iter().zip(&signature.inputs) {
             let levels = matches!(input.value_type, ValueType::Text | ValueType::Bool);
-            if levels != matches!(own.spread, Spread::Levels { .. }) || !own.spread.is_sound() {
+            if levels != matches!(own.spread, Spread::Levels { .. }) || !own.is_sound() {
                 let why = format!("what it says of {} cannot be so", input.name);
                 return Err(ModelError::invalid("baseline", why));
             }
@@ -74,6 +77,12 @@ impl Baseline {
 }
 
 impl InputBaseline {
+    /// True when its places are in order and its rows can be counted together.
+    fn is_sound(&self) -> bool {
+        let all = self.counts().iter().try_fold(0_u64, |sum, count| sum.checked_add(*count));
+        self.spread.is_sound() && all.is_some_and(|all| all <= MOST_ROWS)
+    }
+
     /// Places that a value can take: the bins or levels, and "missing" as the last.
     #[must_use]
     pub fn places(&self) -> usize {

@@ -102,7 +102,9 @@ impl Remote {
 
     /// Lets those who wait go on.
     fn done(&self) {
-        self.asked.lock().pending = false;
+        // Under the lock: who asks behind it must not be woken by this fetch.
+        let mut asked = self.asked.lock();
+        asked.pending = false;
         self.fetched.send_replace(());
     }
 

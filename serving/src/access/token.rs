@@ -125,11 +125,16 @@ impl Tokens {
         if let Some((caller, from, until)) = known {
             return in_time(from, until, now).map(|()| caller);
         }
-        let bearer = self.verify(token)?;
+        let keys = self.keys.load_full();
+        let bearer = self.verify(token, &keys)?;
         let (from, until) = (bearer.from, bearer.until);
         in_time(from, until, now)?;
         let caller = caller(bearer);
         let mut kept = self.kept.lock();
+        // Keys that were replaced meanwhile must not leave a token of theirs behind.
+        if !Arc::ptr_eq(&keys, &self.keys.load()) {
+            return Ok(caller);
+        }
         if kept.len() >= MOST_KEPT {
             kept.retain(|_, (_, _, until)| now < *until);
         }
@@ -140,13 +145,12 @@ impl Tokens {
         Ok(caller)
     }
 
-    fn verify(&self, text: &str) -> Result<Bearer, ServeError> {
+    fn verify(&self, text: &str, keys: &[PublicKey]) -> Result<Bearer, ServeError> {
         let refuse = |reason| ServeError::Unauthorized { reason };
         let token = SignedToken::parse(text).ok_or_else(|| refuse("the token cannot be read"))?;
         if token.algorithm.is_none() {
             return Err(refuse("the token is signed with neither RS256 nor ES256"));
         }
-        let keys = self.keys.load();
         let mut reason = UNKNOWN_KEY;
         for key in keys.iter().filter(|key| token.names(key)) {
             match token.claims(key) {

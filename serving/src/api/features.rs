@@ -33,5 +33,5 @@ pub async fn online(
     drop(request);
     let inside = state.clone();
     let work = move || features::features(&inside, &caller, &body.object()?)?.to_json();
-    state.compute.work(work).await?.map(json)
+    state.compute.spread(work).await?.map(json)
 }

@@ -17,7 +17,8 @@ use crate::state::AppState;
 /// Scores one entity or many, or rows of plain values.
 ///
 /// Features come from the store as of `as_of`; any of them, and request fields, may be given instead. With
-/// `reasons` each score says what moved it most, in words. One version answers all rows of a request.
+/// `reasons` each score says what moved it most, in words. One version answers all rows of a request, save
+/// where a challenger has a share of the answers.
 #[utoipa::path(
     post,
     path = "/v1/models/{model}/score",

@@ -171,7 +171,7 @@ pub async fn version_ready(state: State<AppState>, path: Asked) -> Result<Respon
 /// from the store.
 ///
 /// With the header `Inference-Header-Content-Length` the body is that many bytes of JSON, then the tensors that
-/// carry `binary_data_size`. One version answers all rows.
+/// carry `binary_data_size`. One version answers all rows, save where a challenger has a share of the answers.
 #[utoipa::path(
     post,
     path = "/v2/models/{model}/infer",

@@ -1,7 +1,7 @@
 //! The models that answer: which version stands behind which alias at this moment.
 //!
 //! A request takes its model once and keeps it to the end, so one version answers all of it whatever moves
-//! meanwhile. A version is loaded, matched with the project's features and tried on its golden samples before
+//! meanwhile (where a challenger has a share of the answers: one of the two, by the key). A version is loaded, matched with the project's features and tried on its golden samples before
 //! it takes the place of another; one that fails never answers, and the one before goes on.
 
 mod margin;

@@ -22,6 +22,9 @@ use crate::live_model::LiveModel;
 /// What the column of an input is called, before the input's own name.
 pub const INPUT: &str = "input.";
 
+/// The form of the bytes of answers (`wire`). It grows with every change of theirs, since they do not describe themselves.
+const FORM: u32 = 1;
+
 fn moment() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
 }
@@ -35,6 +38,9 @@ fn pairs(first: &str, second: &str, number: DataType) -> (DataType, Fields) {
 /// What the answers of one version look like.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Shape {
+    /// The form of the answers' bytes, [`FORM`]; 0 before forms were told apart.
+    #[serde(default)]
+    form: u32,
     model: String,
     version: u32,
     /// True for lists of products, false for scores.
@@ -50,11 +56,18 @@ impl Shape {
         let items = model.shelf().is_ok();
         let inputs = model.scoring().signature().inputs.iter().filter(|_| !items);
         Self {
+            form: FORM,
             model: model.name().to_owned(),
             version: model.version().0,
             items,
             inputs: inputs.map(|input| (input.name.to_string(), input.value_type)).collect(),
         }
+    }
+
+    /// True when this program can read the answers.
+    #[must_use]
+    pub const fn is_readable(&self) -> bool {
+        self.form == FORM
     }
 
     /// The columns.
@@ -105,13 +118,18 @@ fn of(value_type: ValueType) -> DataType {
     }
 }
 
-/// The answers of one version as one batch.
+/// The answers of one version as one batch, up to one that cannot be read, and whether that is all of them.
 ///
 /// # Errors
 /// [`ServeError::Bug`] when the columns do not make the schema.
-pub fn batch(shape: &Shape, bytes: &[u8]) -> Result<RecordBatch, ServeError> {
+pub fn batch(shape: &Shape, bytes: &[u8]) -> Result<(RecordBatch, bool), ServeError> {
     let mut columns = Columns::of(shape);
-    for (head, body) in answers(bytes) {
+    let mut whole = true;
+    for answer in answers(bytes) {
+        let Ok((head, body)) = answer else {
+            whole = false;
+            break;
+        };
         match body {
             Body::Score(score) if !shape.items && score.inputs.len() == shape.inputs.len() => {
                 columns.head.push(shape, &head, score.as_of);
@@ -121,11 +139,14 @@ pub fn batch(shape: &Shape, bytes: &[u8]) -> Result<RecordBatch, ServeError> {
                 columns.head.push(shape, &head, list.as_of);
                 columns.items(&list);
             }
-            _ => return Err(ServeError::Bug { message: "score log: an answer of another shape".into() }),
+            _ => {
+                whole = false;
+                break;
+            }
         }
     }
     let bug = |error: arrow_schema::ArrowError| ServeError::Bug { message: format!("score log: {error}") };
-    RecordBatch::try_new(shape.schema(), columns.finish(shape)).map_err(bug)
+    Ok((RecordBatch::try_new(shape.schema(), columns.finish(shape)).map_err(bug)?, whole))
 }
 
 /// What every answer has.

@@ -164,7 +164,12 @@ pub fn batches(
             continue;
         }
         match segment::batches(&path) {
-            Ok(mut batches) => batches.try_for_each(|batch| see(&batch))?,
+            Ok(mut batches) => {
+                batches.by_ref().try_for_each(|batch| see(&batch))?;
+                if !batches.is_whole() {
+                    tracing::warn!(segment = %path.display(), "parts of the score log cannot be read");
+                }
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => files.push(rolled),
             Err(source) => return Err(ServeError::Io { what: path.display().to_string(), source }),
         }

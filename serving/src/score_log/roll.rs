@@ -79,23 +79,39 @@ pub fn list(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// Turns a segment into Parquet and removes it; `pause` is called before every piece of work.
+/// What is put in place of a segment's ending when parts of it cannot be read.
+const UNREAD: &str = "unread";
+
+/// Turns a segment into Parquet and removes it; one of which parts cannot be read is kept under another name, its answers
+/// as far as they can be read. `pause` is called before every piece of work.
 ///
 /// # Errors
-/// When the disk refuses; the segment stays then.
-pub fn roll(folder: &Path, segment: &Path, pause: &dyn Fn()) -> Result<(), ParquetError> {
+/// When the disk refuses, or `pause` does; the segment stays then.
+pub fn roll(folder: &Path, segment: &Path, pause: &dyn Fn() -> io::Result<()>) -> Result<(), ParquetError> {
     let Some(name) = Name::of(segment) else { return Ok(()) };
     let target = name.parquet(folder);
-    if !target.exists() {
-        pause();
-        write(segment, &target, pause)?;
+    pause()?;
+    let mut batches = segment::batches(segment)?;
+    if target.exists() {
+        // A crash came between the file and the removal; whether all was in it is asked again.
+        batches.by_ref().try_for_each(|_| pause())?;
+    } else {
+        write(&mut batches, &target, pause)?;
     }
-    fs::remove_file(segment)?;
-    Ok(())
+    if batches.is_whole() {
+        return Ok(fs::remove_file(segment)?);
+    }
+    let kept = segment.with_extension(UNREAD);
+    tracing::error!(kept = %kept.display(), "parts of a segment of the score log cannot be read");
+    Ok(fs::rename(segment, kept)?)
 }
 
-fn write(segment: &Path, target: &Path, pause: &dyn Fn()) -> Result<(), ParquetError> {
-    let mut batches = segment::batches(segment)?.filter(|batch| batch.num_rows() > 0).peekable();
+fn write(
+    batches: &mut segment::Batches,
+    target: &Path,
+    pause: &dyn Fn() -> io::Result<()>,
+) -> Result<(), ParquetError> {
+    let mut batches = batches.filter(|batch| batch.num_rows() > 0).peekable();
     let Some(first) = batches.peek() else { return Ok(()) };
     let parent = target.parent().unwrap_or(target);
     fs::create_dir_all(parent)?;
@@ -104,7 +120,7 @@ fn write(segment: &Path, target: &Path, pause: &dyn Fn()) -> Result<(), ParquetE
     let properties = WriterProperties::builder().set_compression(Compression::ZSTD(level)).build();
     let mut writer = ArrowWriter::try_new(File::create(&partial)?, first.schema(), Some(properties))?;
     for batch in batches {
-        pause();
+        pause()?;
         writer.write(&batch)?;
     }
     writer.into_inner()?.sync_all()?;

@@ -4,7 +4,7 @@
 //! segment once its bytes are; a crash leaves at most one torn chunk at the end, which reading passes over.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
 use arrow_array::RecordBatch;
@@ -92,36 +92,129 @@ impl Segment {
     }
 }
 
-/// The whole chunks of a segment as batches; what a crash tore off at its end is passed over.
+/// The chunks of a segment as batches; what a crash tore off at its end is passed over.
 ///
 /// # Errors
 /// When the file cannot be opened. A file without even a shape has no batches.
-pub fn batches(path: &Path) -> io::Result<impl Iterator<Item = RecordBatch> + use<>> {
+pub fn batches(path: &Path) -> io::Result<Batches> {
     let mut file = BufReader::new(File::open(path)?);
-    let shape = chunk(&mut file).and_then(|bytes| serde_json::from_slice::<Shape>(&bytes).ok());
-    Ok(std::iter::from_fn(move || {
-        let shape = shape.as_ref()?;
-        let mut bytes = chunk(&mut file)?;
-        // One batch for each flush would make files of very many, very small pieces.
-        while bytes.len() < BATCH {
-            let Some(next) = chunk(&mut file) else { break };
-            bytes.extend_from_slice(&next);
+    let mut batches = match chunk(&mut file) {
+        Chunk::End => return Ok(Batches { file, shape: None, whole: true }),
+        Chunk::Broken => Batches { file, shape: None, whole: false },
+        Chunk::Whole(bytes) => {
+            let shape = serde_json::from_slice::<Shape>(&bytes).ok().filter(Shape::is_readable);
+            Batches { file, shape, whole: true }
         }
-        batch(shape, &bytes).ok()
-    }))
+    };
+    batches.whole = batches.shape.is_some();
+    Ok(batches)
 }
 
-/// The next chunk, if it is whole.
-fn chunk(file: &mut impl Read) -> Option<Vec<u8>> {
+/// See [`batches`].
+pub struct Batches {
+    file: BufReader<File>,
+    shape: Option<Shape>,
+    whole: bool,
+}
+
+impl Batches {
+    /// True when nothing was met so far that cannot be read.
+    pub const fn is_whole(&self) -> bool {
+        self.whole
+    }
+
+    /// Answers that make one batch: one for each flush would make files of very many, very small pieces.
+    fn bytes(&mut self) -> Option<Vec<u8>> {
+        let mut bytes: Option<Vec<u8>> = None;
+        while bytes.as_ref().is_none_or(|bytes| bytes.len() < BATCH) {
+            match chunk(&mut self.file) {
+                Chunk::Whole(next) => bytes.get_or_insert_default().extend_from_slice(&next),
+                Chunk::End => break,
+                Chunk::Broken => {
+                    self.whole = false;
+                    break;
+                }
+            }
+        }
+        bytes
+    }
+}
+
+impl Iterator for Batches {
+    type Item = RecordBatch;
+
+    fn next(&mut self) -> Option<RecordBatch> {
+        let bytes = if self.whole { self.bytes()? } else { return None };
+        let read = self.shape.as_ref().and_then(|shape| batch(shape, &bytes).ok());
+        let (batch, whole) = read.unzip();
+        self.whole &= whole.unwrap_or(false);
+        batch
+    }
+}
+
+/// What comes next in a segment.
+enum Chunk {
+    Whole(Vec<u8>),
+    /// Nothing, or what a crash left of the last one.
+    End,
+    /// Something else, with more behind it.
+    Broken,
+}
+
+fn chunk(file: &mut BufReader<File>) -> Chunk {
     let mut head = [0; 8];
-    file.read_exact(&mut head).ok()?;
-    let (length, sum) = head.split_first_chunk::<4>()?;
-    let length = u32::from_le_bytes(*length);
+    if file.read_exact(&mut head).is_err() {
+        return Chunk::End;
+    }
+    let (length, sum) = head.split_at(4);
+    let length = length.try_into().map_or(u32::MAX, u32::from_le_bytes);
     if length > MOST {
-        return None;
+        return Chunk::Broken;
     }
     let mut bytes = Vec::new();
-    file.take(length.into()).read_to_end(&mut bytes).ok()?;
-    let whole = bytes.len() == length as usize && crc32fast::hash(&bytes).to_le_bytes() == *sum;
-    whole.then_some(bytes)
+    match file.take(length.into()).read_to_end(&mut bytes) {
+        Ok(read) if read < length as usize => return Chunk::End,
+        Ok(_) => {}
+        Err(_) => return Chunk::Broken,
+    }
+    if crc32fast::hash(&bytes).to_le_bytes() == *sum {
+        return Chunk::Whole(bytes);
+    }
+    if file.fill_buf().is_ok_and(<[u8]>::is_empty) { Chunk::End } else { Chunk::Broken }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+    use super::*;
+
+    /// A segment of `shape` with these chunks; how many batches it has, and whether that is all of it.
+    fn read(shape: &str, chunks: &[&[u8]], change: impl FnOnce(&mut Vec<u8>)) -> (usize, bool) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("win.2024-01-01.1-1.answers");
+        let file = OpenOptions::new().write(true).create_new(true).open(&path).unwrap();
+        let mut segment = Segment { path: path.clone(), file, bytes: 0, unsynced: false };
+        segment.chunk(shape.as_bytes()).unwrap();
+        chunks.iter().for_each(|bytes| segment.append(bytes).unwrap());
+        let mut bytes = std::fs::read(&path).unwrap();
+        change(&mut bytes);
+        std::fs::write(&path, bytes).unwrap();
+        let mut batches = batches(&path).unwrap();
+        let count = batches.by_ref().count();
+        (count, batches.is_whole())
+    }
+
+    const LISTS: &str = r#"{"form": 1, "model": "upsell", "version": 1, "items": true, "inputs": []}"#;
+
+    #[test]
+    fn what_cannot_be_read_is_told_apart_from_what_a_crash_tore_off() {
+        let same = |_: &mut Vec<u8>| ();
+        assert_eq!(read(LISTS, &[], same), (0, true));
+        assert_eq!(read(LISTS, &[b""], same), (1, true));
+        assert_eq!(read(LISTS, &[b"no answer"], same), (1, false));
+        assert_eq!(read(&LISTS.replace("\"form\": 1, ", ""), &[b""], same), (0, false), "an earlier form");
+        assert_eq!(read(LISTS, &[b"torn"], |bytes| bytes.truncate(bytes.len() - 1)), (0, true));
+        assert_eq!(read(LISTS, &[b"", b"", b""], |bytes| bytes[8 + LISTS.len() + 4] ^= 1), (0, false));
+    }
 }

@@ -208,15 +208,27 @@ pub fn append(to: &mut Vec<u8>, head: &Head<'_>, body: &[u8]) {
     }
 }
 
-/// The answers in `bytes`, up to one that cannot be read.
-pub fn answers(mut bytes: &[u8]) -> impl Iterator<Item = (Head<'_>, Body<'_>)> {
+/// Bytes that are no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unreadable;
+
+/// The answers in `bytes`; where one cannot be read, that is the last thing told.
+pub fn answers(bytes: &[u8]) -> impl Iterator<Item = Result<(Head<'_>, Body<'_>), Unreadable>> {
+    let mut left = Some(bytes).filter(|bytes| !bytes.is_empty());
     std::iter::from_fn(move || {
-        let (length, rest) = bytes.split_first_chunk::<4>()?;
-        let (answer, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
-        bytes = rest;
-        let (head, body) = postcard::take_from_bytes(answer).ok()?;
-        Some((head, postcard::from_bytes(body).ok()?))
+        let bytes = left.take()?;
+        let Some((answer, rest)) = next(bytes) else { return Some(Err(Unreadable)) };
+        left = Some(rest).filter(|rest| !rest.is_empty());
+        Some(Ok(answer))
     })
+}
+
+/// The first answer, and the bytes behind it.
+fn next(bytes: &[u8]) -> Option<((Head<'_>, Body<'_>), &[u8])> {
+    let (length, rest) = bytes.split_first_chunk::<4>()?;
+    let (answer, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+    let (head, body) = postcard::take_from_bytes(answer).ok()?;
+    Some(((head, postcard::from_bytes(body).ok()?), rest))
 }
 
 /// What the request gave, as a JSON object by name.
@@ -254,12 +266,14 @@ mod tests {
         let first = bytes.len();
         append(&mut bytes, &head("B"), &list);
         let keys = |bytes: &[u8]| -> Vec<String> {
-            answers(bytes).map(|(head, _)| head.key.unwrap().to_owned()).collect()
+            answers(bytes).flatten().map(|(head, _)| head.key.unwrap().to_owned()).collect()
         };
         assert_eq!(keys(&bytes), ["A", "B"]);
         assert_eq!(keys(&bytes[..bytes.len() - 1]), ["A"]);
         assert_eq!(keys(&bytes[..first - 1]), Vec::<String>::new());
-        let Some((_, Body::Items(body))) = answers(&bytes).next() else { panic!("a list") };
+        assert!(answers(&bytes).all(|answer| answer.is_ok()));
+        assert_eq!(answers(&bytes[..bytes.len() - 1]).last().unwrap().err(), Some(Unreadable));
+        let Some(Ok((_, Body::Items(body)))) = answers(&bytes).next() else { panic!("a list") };
         assert_eq!((body.as_of, body.asked), (5, r#"{"n":2}"#));
     }
 

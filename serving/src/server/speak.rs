@@ -20,8 +20,6 @@ pub type Stopping = watch::Receiver<()>;
 
 /// Requests of one HTTP/2 connection that are under way at once; a client waits with further ones.
 const STREAMS: u32 = 256;
-/// How long an HTTP/2 connection that was told to end may take to say farewell once no request is under way.
-const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Answers on a connection until its client ends it, brings no request for `patience`, or the server stops.
 ///
@@ -47,8 +45,9 @@ pub async fn http1<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
 }
 
 /// As [`http1()`], for HTTP/2: a client that brings no request for `patience` is sent away in good order (GOAWAY), so
-/// that one which is about to ask connects anew; one that does not even answer is dropped. While requests are under way a
-/// client is pinged, and dropped when it does not answer within `patience`.
+/// that one which is about to ask connects anew, and the connection ends when it has taken its answers; one that has not
+/// within `patience`, or does not even answer, is dropped. While requests are under way a client is pinged, and dropped when
+/// it does not answer within `patience`.
 ///
 /// # Errors
 /// How the connection broke.
@@ -76,12 +75,11 @@ pub async fn http2<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     let mut connection = pin!(connection);
     let (mut leaving, mut before) = (false, 0);
     loop {
-        let wait = if leaving { FAREWELL } else { patience };
         tokio::select! {
             biased;
             ended = connection.as_mut() => return ended,
             _ = stopping.changed(), if !leaving => leaving = true,
-            () = tokio::time::sleep(wait) => {
+            () = tokio::time::sleep(patience) => {
                 let quiet = traffic.is_quiet_since(&mut before);
                 if leaving && quiet {
                     return Ok(());

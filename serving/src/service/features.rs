@@ -24,7 +24,10 @@ use crate::state::AppState;
 
 /// Most entities of one request.
 const MOST_KEYS: usize = 10_000;
-/// Values read where the request is; more cross into the pool.
+/// Most values of one answer: what it holds must fit into memory beside others.
+const MOST_VALUES: usize = 1_000_000;
+/// Entities and values read where the request is; more cross into the pool.
+const INLINE_KEYS: usize = 128;
 const INLINE_VALUES: usize = 4096;
 
 /// A request for features.
@@ -177,7 +180,7 @@ impl FeaturesAnswer {
 pub fn is_small(state: &AppState, request: &FeaturesRequest<'_>) -> bool {
     let set = request.feature_set.as_deref().and_then(|name| state.sets.get(name));
     let width = set.map_or(request.features.as_ref().map_or(0, Vec::len), |set| set.names.len());
-    request.keys.len().saturating_mul(width) <= INLINE_VALUES
+    request.keys.len() <= INLINE_KEYS && request.keys.len().saturating_mul(width) <= INLINE_VALUES
 }
 
 /// Reads the features of many entities as of one moment.
@@ -207,6 +210,10 @@ pub fn features(
             &spelled_out
         }
     };
+    let values = request.keys.len().saturating_mul(set.names.len());
+    if values > MOST_VALUES {
+        return Err(ServeError::TooMany { what: "values", limit: MOST_VALUES, given: values });
+    }
     let as_of = moment::as_of(state.clock.as_ref(), request.as_of.as_deref())?;
     let asked = Asked { state, caller, set, as_of, request };
     let rows = if is_small(state, request) {

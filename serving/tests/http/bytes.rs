@@ -13,13 +13,14 @@ use crate::fixture::Fixture;
 const NEAR: usize = 60;
 
 /// A route with the kind of body that it takes; a seed lies in `fuzz/bodies` under the name.
-const ROUTES: [(&str, &str, &str); 9] = [
+const ROUTES: [(&str, &str, &str); 10] = [
     ("score", "/v1/models/win/score", "application/json"),
     ("score_inputs", "/v1/models/win/score", "application/json"),
     ("recommend", "/v1/models/upsell/recommend", "application/json"),
     ("events", "/v1/events/orders", "application/x-ndjson"),
     ("outcomes", "/v1/outcomes", "application/json"),
     ("history", "/v1/features/history", "application/json"),
+    ("online", "/v1/features/online", "application/json"),
     ("history_csv", "/v1/features/history?feature_set=deal_close", "text/csv"),
     ("infer", "/v2/models/win/infer", "application/json"),
     ("infer_items", "/v2/models/upsell/infer", "application/json"),

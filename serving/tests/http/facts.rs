@@ -65,6 +65,12 @@ async fn features_of_what_is_not_declared_are_refused_by_name() {
         (json!({"entity": "deal", "features": ["deal.amont"], "keys": []}), "unknown_feature"),
         (json!({"feature_set": "deal_close", "entity": "deal", "keys": []}), "invalid_field"),
         (json!({"keys": ["D-1"]}), "invalid_field"),
+        (json!({"entity": "deal", "features": [], "keys": ["D-1"]}), "invalid_field"),
+        (json!({"entity": "deal", "features": vec!["deal.amount"; 1_001], "keys": ["D-1"]}), "too_many"),
+        (
+            json!({"entity": "deal", "features": vec!["deal.amount"; 500], "keys": vec!["D-1"; 2_001]}),
+            "too_many",
+        ),
     ] {
         assert_eq!(fixture.post(ONLINE, body.clone()).await.refusal().1, code, "{body}");
     }

@@ -115,6 +115,31 @@ async fn a_stop_lets_the_call_under_way_finish_and_takes_no_new_ones() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_waits_for_who_takes_an_answer_slowly() {
+    let server = running(tempfile::tempdir().unwrap(), &with_grpc("")).await;
+    let stream = TcpStream::connect(server.grpc.unwrap()).await.unwrap();
+    let few_bytes = h2::client::Builder::new().initial_window_size(8).handshake(stream).await.unwrap();
+    let mut client = Client { ask: few_bytes.0, connection: tokio::spawn(few_bytes.1) };
+    let (answer, mut body) = client.begin("ServerMetadata").await;
+    body.send_data(framed(&Ready::default().encode_to_vec()).into(), true).unwrap();
+    let mut answer = answer.await.unwrap().into_body();
+    server.stop.send(()).unwrap();
+    // Longer than a connection without calls is kept after the stop.
+    tokio::time::sleep(std::time::Duration::from_millis(2500)).await;
+    let mut length = 0;
+    while let Some(data) = answer.data().await {
+        let data = data.unwrap();
+        length += data.len();
+        answer.flow_control().release_capacity(data.len()).unwrap();
+    }
+    assert!(length > 8, "{length}");
+    assert_eq!(answer.trailers().await.unwrap().unwrap()["grpc-status"], "0");
+    drop(client.ask);
+    in_good_order(client.connection.await.unwrap());
+    server.served.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_a_certificate_both_ports_speak_tls_each_its_own_protocol() {
     let server = running(certified(), &with_grpc(TLS)).await;
     let grpc = server.grpc.unwrap();

@@ -12,6 +12,18 @@ use scorehouse_features::source::layout::Layout;
 
 use crate::texts::SHOP;
 
+/// How a file may be declared besides its columns.
+const DECLARATIONS: [&str; 4] = [
+    "",
+    "delimiter = \";\"\ndecimal = \",\"\n",
+    "encoding = \"windows-1252\"\nnull = [\"none\"]\n",
+    "encoding = \"utf-16le\"\nquote = \"'\"\n",
+];
+
+fn declared(more: &str) -> String {
+    SHOP.replacen("event_time", &format!("path = \"visits.*\"\n{more}event_time"), 1)
+}
+
 /// A delimited file: opened, its columns inferred, read by declared columns. The first byte chooses how it is declared.
 pub(crate) fn delimited(bytes: &[u8]) {
     let Some((how, content)) = bytes.split_first() else { return };
@@ -21,13 +33,7 @@ pub(crate) fn delimited(bytes: &[u8]) {
     if std::fs::File::create(&path).and_then(|mut file| file.write_all(content)).is_err() {
         return;
     }
-    let more = [
-        "",
-        "delimiter = \";\"\ndecimal = \",\"\n",
-        "encoding = \"windows-1252\"\nnull = [\"none\"]\n",
-        "encoding = \"utf-16le\"\nquote = \"'\"\n",
-    ][usize::from(how / 4 % 4)];
-    let text = SHOP.replacen("event_time", &format!("path = \"visits.*\"\n{more}event_time"), 1);
+    let text = declared(DECLARATIONS[usize::from(how / 4 % 4)]);
     let Ok(project) = Project::parse(&text, folder.path()) else { return };
     let Some(source) = project.sources.values().next() else { return };
     let FileFormat::Csv(options) = &source.format else { return };
@@ -44,5 +50,20 @@ fn read(path: &Path, source: &Source, options: &CsvOptions) {
         let block = read_chunk(&layout, &chunk);
         (0..chunk.len()).for_each(|row| drop(chunk.raw(row)));
         let _ = assembler.assemble(block);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+    use super::*;
+
+    #[test]
+    fn every_way_to_declare_the_file_is_a_good_project_with_a_delimited_source() {
+        for more in DECLARATIONS {
+            let project = Project::parse(&declared(more), Path::new("/project")).unwrap();
+            assert!(matches!(project.sources.values().next().unwrap().format, FileFormat::Csv(_)), "{more}");
+        }
     }
 }

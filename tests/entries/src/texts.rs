@@ -95,10 +95,24 @@ pub(crate) fn moment(bytes: &[u8]) {
     let _ = field_type(&fields, b',');
 }
 
+static READER: LazyLock<Option<EventReader>> =
+    LazyLock::new(|| EventReader::new(shop()?.sources.values().next()?).ok());
+
 /// A pushed event.
 pub(crate) fn event(bytes: &[u8]) {
-    static READER: LazyLock<Option<EventReader>> =
-        LazyLock::new(|| EventReader::new(shop()?.sources.values().next()?).ok());
     let (Some(reader), Ok(event)) = (&*READER, serde_json::from_slice(bytes)) else { return };
     let _ = reader.read(&event, Timestamp(1_700_000_000_000_000));
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+    use super::*;
+
+    #[test]
+    fn a_good_event_of_the_shop_is_read() {
+        let event = serde_json::json!({"customer_id": "C-1", "at": "2011-12-09T08:26:00Z", "pages": 3});
+        READER.as_ref().unwrap().read(&event, Timestamp(1_700_000_000_000_000)).unwrap();
+    }
 }

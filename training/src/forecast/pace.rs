@@ -16,8 +16,6 @@ pub(super) struct Pace {
     pub window: f64,
     /// How many more came than the pace before told, on average over past stretches, drawn towards 1.
     pub bias: f64,
-    /// How far the numbers were off beyond chance.
-    spread: f64,
 }
 
 impl Pace {
@@ -33,7 +31,7 @@ impl Pace {
             .map(|window| Self::with(came, length, *window))
             .collect();
         let least = |a: (f64, Self), b: (f64, Self)| if b.0 < a.0 { b } else { a };
-        let shortest = Self { window: past.clamp(1.0, WINDOWS[0]), bias: 1.0, spread: UNSURE };
+        let shortest = Self { window: past.clamp(1.0, WINDOWS[0]), bias: 1.0 };
         Some(tried.into_iter().reduce(least).map_or(shortest, |(_, pace)| pace))
     }
 
@@ -66,7 +64,7 @@ impl Pace {
         let spread = (beyond + UNSURE_WEIGHS * UNSURE) / (tried + UNSURE_WEIGHS);
         // A window that was never tried is no better than chance makes it.
         let score = if tried > 0.0 { spread + bias.ln().powi(2) / tried } else { f64::MAX };
-        (score, Self { window, bias, spread })
+        (score, Self { window, bias })
     }
 }
 
@@ -78,7 +76,7 @@ mod tests {
     fn a_steady_pace_is_found_steady() {
         let came: Vec<f64> = (0..2_000).map(|at| -400.0 + f64::from(at) * 0.2).collect();
         let pace = Pace::find(&came, 30.0).unwrap();
-        assert!((pace.bias - 1.0).abs() < 0.02 && pace.spread < 0.01, "{pace:?}");
+        assert!((pace.bias - 1.0).abs() < 0.02, "{pace:?}");
     }
 
     #[test]

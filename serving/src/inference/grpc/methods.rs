@@ -109,7 +109,7 @@ pub async fn model_infer(State(state): State<AppState>, asker: Asker, request: R
             let found = infer::infer(&within, &message.model_name, version, (asker, &asked))?;
             Ok(convert::response(found, convert::wants_raw(&message)))
         };
-        if small { work() } else { inside.compute.work(work).await? }
+        if small { work() } else { inside.compute.spread(work).await? }
     };
     unary(&state, request, answer).await
 }

@@ -26,6 +26,9 @@ use crate::score_log::read::Range;
 use crate::service::scalar::Fields;
 use crate::state::AppState;
 
+/// Most features that a request may spell out.
+const MOST_FEATURES: usize = 1_000;
+
 /// Builds training sets from history.
 pub trait TrainingSets: Send + Sync {
     /// The given rows, in their order and with all their columns, and the features of `set` beside them: for
@@ -166,6 +169,13 @@ pub fn feature_set(project: &Project, wanted: &Wanted) -> Result<FeatureSet, Ser
 }
 
 fn spelled_out(project: &Project, entity: &str, features: &[String]) -> Result<FeatureSet, ServeError> {
+    if features.is_empty() {
+        let message = "name at least one feature in `features`".into();
+        return Err(ServeError::InvalidField { message, nearest: None });
+    }
+    if features.len() > MOST_FEATURES {
+        return Err(ServeError::TooMany { what: "features", limit: MOST_FEATURES, given: features.len() });
+    }
     let known = || project.entities.keys().map(EntityName::as_str);
     let (entity, _) = project
         .entities

@@ -13,6 +13,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
 use parking_lot::Mutex;
 
+use super::without_credentials;
 use crate::error::ServeError;
 use crate::outbound::agent;
 use crate::telemetry::Metrics;
@@ -54,7 +55,7 @@ impl Export {
             .with_endpoint(format!("{}/v1/traces", otlp.trim_end_matches('/')))
             .with_timeout(PATIENCE)
             .build()
-            .map_err(|error| unfit(format!("{otlp}: {error}")))?;
+            .map_err(|error| unfit(format!("{}: {error}", without_credentials(otlp))))?;
         exporter.set_resource(resource);
         let (queue, waiting) = sync_channel(MOST_WAITING);
         let (ended, closed) = sync_channel(1);

@@ -52,6 +52,14 @@ impl Answering {
     }
 }
 
+/// An address as it may be told: what stands before an `@` in it is a name and a password.
+pub(super) fn without_credentials(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let (host, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    format!("{scheme}://{host}{}", path.split('?').next().unwrap_or(""))
+}
+
 impl Traces {
     /// Starts sending; none where no collector is named.
     ///
@@ -73,7 +81,7 @@ impl Traces {
             KeyValue::new("scorehouse.project", project.to_owned()),
         ];
         let export = Export::start(otlp, &resource.with_attributes(about).build(), metrics)?;
-        tracing::info!(otlp, sampling = telemetry.sampling, "sending traces");
+        tracing::info!(otlp = without_credentials(otlp), sampling = telemetry.sampling, "sending traces");
         Ok(Some(Self { sampling: telemetry.sampling, clock, export }))
     }
 
