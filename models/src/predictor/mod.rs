@@ -105,7 +105,7 @@ impl Predictor {
     }
 
     /// Does now what the first score or reason would otherwise wait for: opens the ONNX session, builds the
-    /// tables that reasons read.
+    /// tables that reasons read, rounds the vectors that recommendations scan.
     ///
     /// # Errors
     /// [`ModelError::OnnxLibrary`] or [`ModelError::Onnx`] for a model that cannot be run.
@@ -114,7 +114,8 @@ impl Predictor {
             Self::Forest(forest) => forest.prepare(),
             Self::Average(average) => return average.prepare(),
             Self::Onnx(onnx) => return onnx.prepare(),
-            Self::Linear(_) | Self::Recommender(_) => {}
+            Self::Recommender(recommender) => recommender.prepare(),
+            Self::Linear(_) => {}
         }
         Ok(())
     }

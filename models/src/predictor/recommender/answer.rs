@@ -1,29 +1,49 @@
 //! The recommender itself: from a question to the best allowed items.
 
+use std::cell::RefCell;
+use std::sync::OnceLock;
+
 use scorehouse_features::time::Timestamp;
 
-use super::blend::{Component, Reads, Voice, root_mean_square};
-use super::order::{Order, Ranked};
+use super::blend::{Component, Reads, Voice, root_mean_square, roundings};
+use super::coarse::Coarse;
+use super::order::{Order, Ranked, Space};
 use super::parts::Parts;
 use super::profile::{Evidence, Past, together};
 use super::query::{Because, Query, Recommended};
 use crate::error::ModelError;
 
 /// A frozen recommender.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Recommender {
     parts: Parts,
     order: Order,
     /// What popularity alone gives to every item, before the lift.
     shares: Vec<f32>,
+    /// For each component, the vectors of its items in few bits, if it has any.
+    coarse: OnceLock<Vec<Option<Coarse>>>,
+}
+
+/// Everything else follows from the parts.
+impl PartialEq for Recommender {
+    fn eq(&self, other: &Self) -> bool {
+        self.parts == other.parts
+    }
 }
 
 /// Room to work in, kept by a caller that asks often.
 #[derive(Debug, Clone, Default)]
 pub struct Scratch {
-    component: Vec<f32>,
-    blended: Vec<f32>,
-    keys: Vec<u64>,
+    /// The scores of each component that knows them all.
+    components: Vec<Vec<f32>>,
+    /// What the score of each item does not exceed.
+    bounds: Vec<f32>,
+    space: Space,
+}
+
+thread_local! {
+    /// A few hundred kilobytes that every answer of a thread fills anew; pages fresh from the kernel cost more than that.
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
 /// What one question says of the customer.
@@ -47,7 +67,16 @@ impl Recommender {
         let size = root_mean_square(&parts.popularity);
         let share = if size > 0.0 { parts.popularity_weight / size } else { 0.0 };
         let shares = parts.popularity.iter().map(|popularity| share * popularity).collect();
-        Ok(Self { parts, order, shares })
+        Ok(Self { parts, order, shares, coarse: OnceLock::new() })
+    }
+
+    /// Derives now what the first answer would otherwise wait for.
+    pub(crate) fn prepare(&self) {
+        self.coarse();
+    }
+
+    fn coarse(&self) -> &[Option<Coarse>] {
+        self.coarse.get_or_init(|| self.parts.components.iter().map(|c| c.coarse()).collect())
     }
 
     /// What it is put together from.
@@ -67,7 +96,11 @@ impl Recommender {
         allowed: &mut dyn FnMut(&str) -> bool,
         n: usize,
     ) -> Vec<Recommended> {
-        self.recommend_with(query, allowed, n, &mut Scratch::default())
+        SCRATCH.with(|scratch| match scratch.try_borrow_mut() {
+            Ok(mut scratch) => self.recommend_with(query, allowed, n, &mut scratch),
+            // `allowed` asks a recommender itself.
+            Err(_) => self.recommend_with(query, allowed, n, &mut Scratch::default()),
+        })
     }
 
     /// [`Recommender::recommend`] in `scratch`, without allocating per item.
@@ -79,20 +112,19 @@ impl Recommender {
         scratch: &mut Scratch,
     ) -> Vec<Recommended> {
         let known = self.know(query);
-        let voices = self.blend(&known, scratch);
-        let mut ranked = Ranked::new(&self.order, &scratch.blended, &mut scratch.keys);
+        let Scratch { components, bounds, space } = scratch;
+        let voices = self.voices(&known, components);
+        self.bound(&voices, bounds);
+        let mut ranked = Ranked::new(&self.order, bounds, space);
         ranked.without(&known.basket);
         ranked.without(&self.not_again(&known.pasts, query.as_of));
         let mut answer = Vec::with_capacity(n.min(1000));
         while answer.len() < n {
-            let Some(item) = ranked.next(n) else { break };
+            let Some((item, score)) = ranked.next(n, |item| self.score(&voices, item)) else { break };
             let name = self.parts.items.name(item as usize);
             if allowed(name) {
-                answer.push(Recommended {
-                    item: name.to_owned(),
-                    score: scratch.blended[item as usize],
-                    because: self.because(&voices, item, query.because),
-                });
+                let because = self.because(&voices, item, query.because);
+                answer.push(Recommended { item: name.to_owned(), score, because });
             }
         }
         answer
@@ -121,13 +153,14 @@ impl Recommender {
                 }
             }
         }
-        let mut keys = Vec::new();
+        let mut space = Space::default();
         let rows = blended.chunks_exact_mut(items.max(1)).zip(pasts);
         rows.map(|(row, pasts)| {
             row.iter_mut().zip(&parts.lift).for_each(|(score, lift)| *score *= lift);
-            let mut ranked = Ranked::new(&self.order, row, &mut keys);
+            let scores = row.to_vec();
+            let mut ranked = Ranked::new(&self.order, row, &mut space);
             ranked.without(&self.not_again(pasts, as_of));
-            std::iter::from_fn(|| ranked.next(n)).take(n).map(|item| (item, row[item as usize])).collect()
+            std::iter::from_fn(|| ranked.next(n, |item| scores[item as usize])).take(n).collect()
         })
         .collect()
     }
@@ -156,26 +189,55 @@ impl Recommender {
         Known { pasts, profile, basket, basket_profile }
     }
 
-    /// Fills `scratch.blended` with the score of every item.
-    fn blend<'a>(&'a self, known: &'a Known, scratch: &mut Scratch) -> Vec<Voice<'a>> {
-        let parts = &self.parts;
-        let items = parts.items.len();
-        scratch.component.resize(items, 0.0);
-        scratch.blended.clear();
-        scratch.blended.extend_from_slice(&self.shares);
-        let Scratch { component, blended, .. } = scratch;
-        let speak = |c: &'a Component| {
-            let evidence = match c.reads {
-                Reads::Profile => &known.profile,
-                Reads::Basket => &known.basket_profile,
+    /// The components that have something to say about a customer, in their order.
+    fn voices<'a>(&'a self, known: &'a Known, space: &'a mut Vec<Vec<f32>>) -> Vec<Voice<'a>> {
+        let (parts, coarse) = (&self.parts, self.coarse());
+        space.resize(parts.components.len(), Vec::new());
+        let components = parts.components.iter().zip(coarse).zip(space);
+        let speak =
+            |((component, coarse), space): ((&'a Component, &'a Option<Coarse>), &'a mut Vec<f32>)| {
+                let evidence = match component.reads {
+                    Reads::Profile => &known.profile,
+                    Reads::Basket => &known.basket_profile,
+                };
+                component.speak(coarse.as_ref(), evidence, space, parts.items.len())
             };
-            c.speak(evidence, component, blended)
-        };
-        let voices = parts.components.iter().filter_map(speak).collect();
-        for (score, lift) in scratch.blended.iter_mut().zip(&parts.lift) {
-            *score *= lift;
-        }
-        voices
+        components.filter_map(speak).collect()
+    }
+
+    /// Fills `bounds` with what the score of each item does not exceed.
+    fn bound(&self, voices: &[Voice<'_>], bounds: &mut Vec<f32>) {
+        bounds.clear();
+        let slack = roundings(voices.len());
+        bounds.extend(self.shares.iter().map(|share| share + slack * share.abs()));
+        voices.iter().for_each(|voice| voice.add_bounds(voices.len(), bounds));
+        // A product with a positive number keeps the order, so a bound stays one.
+        bounds.iter_mut().zip(&self.parts.lift).for_each(|(bound, lift)| *bound *= lift);
+    }
+
+    /// The score of one item.
+    fn score(&self, voices: &[Voice<'_>], item: u32) -> f32 {
+        let share = self.shares[item as usize];
+        let sum = voices.iter().fold(share, |sum, voice| sum + voice.part(item));
+        sum * self.parts.lift[item as usize]
+    }
+
+    /// Every item that may be suggested with its score, the best first: what bounds and partial sorting save.
+    #[cfg(test)]
+    pub(super) fn full_scan(&self, query: &Query<'_>) -> Vec<(String, f32)> {
+        let (known, mut space) = (self.know(query), Vec::new());
+        let voices = self.voices(&known, &mut space);
+        let mut not = self.not_again(&known.pasts, query.as_of);
+        not.extend(&known.basket);
+        let allowed = (0..self.parts.items.len() as u32).filter(|item| !not.contains(item));
+        let mut scored: Vec<(u32, f32)> = allowed.map(|item| (item, self.score(&voices, item))).collect();
+        let popularity = |item: u32| self.parts.popularity[item as usize];
+        scored.sort_by(|(a, a_score), (b, b_score)| {
+            let by_popularity = popularity(*b).total_cmp(&popularity(*a));
+            b_score.total_cmp(a_score).then(by_popularity).then(a.cmp(b))
+        });
+        let named = |(item, score): (u32, f32)| (self.parts.items.name(item as usize).to_owned(), score);
+        scored.into_iter().map(named).collect()
     }
 
     /// Items that the repeat rule forbids.

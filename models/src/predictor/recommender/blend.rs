@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::coarse::Coarse;
 use super::factors::{Factors, Folded};
 use super::neighbours::Neighbours;
 use super::profile::Evidence;
@@ -38,13 +39,20 @@ pub enum Learnt {
     Factors(Factors),
 }
 
-/// A component's scores before they are weighted, with what is needed to explain them.
+/// A component that has something to say about a customer: its scores, and what is needed to explain them.
 pub(super) struct Voice<'a> {
-    component: &'a Component,
+    said: Said<'a>,
     profile: &'a [Evidence],
-    folded: Folded,
     /// What the component's scores are multiplied by in the blend.
     factor: f32,
+}
+
+/// Scores of all items before they are weighted, as far as they were computed.
+enum Said<'a> {
+    /// All of them.
+    Neighbours(&'a Neighbours, &'a [f32]),
+    /// Only what they are the product with.
+    Factors(&'a Factors, &'a Coarse, Folded),
 }
 
 impl Component {
@@ -71,59 +79,94 @@ impl Component {
         scores
     }
 
-    /// Scores every item into `scratch`, then adds them to `sum` at unit size times the weight.
+    /// The vectors of its items in few bits, where it has vectors.
+    pub(super) fn coarse(&self) -> Option<Coarse> {
+        match &self.learnt {
+            Learnt::Neighbours(_) => None,
+            Learnt::Factors(factors) => Some(Coarse::of(factors)),
+        }
+    }
+
+    /// Reads the profile; `space` takes the scores of a component that knows them all at once.
     ///
     /// Gives back nothing when the component has nothing to say about this profile.
     pub(super) fn speak<'a>(
         &'a self,
+        coarse: Option<&'a Coarse>,
         profile: &'a [Evidence],
-        scratch: &mut [f32],
-        sum: &mut [f32],
+        space: &'a mut Vec<f32>,
+        items: usize,
     ) -> Option<Voice<'a>> {
         if profile.is_empty() || self.weight == 0.0 {
             return None;
         }
-        scratch.fill(0.0);
-        let folded = match &self.learnt {
-            Learnt::Neighbours(neighbours) => {
-                neighbours.score(profile, scratch);
-                Folded::default()
-            }
-            Learnt::Factors(factors) => {
+        let (said, size) = match (&self.learnt, coarse) {
+            (Learnt::Factors(factors), Some(coarse)) => {
                 let folded = factors.fold(profile);
-                factors.score(&folded, scratch);
-                folded
+                let size = coarse.size(&folded.vector);
+                (Said::Factors(factors, coarse, folded), size)
             }
+            (Learnt::Neighbours(neighbours), _) => {
+                space.clear();
+                space.resize(items, 0.0);
+                neighbours.score(profile, space);
+                (Said::Neighbours(neighbours, space), root_mean_square(space))
+            }
+            (Learnt::Factors(_), None) => return None,
         };
-        let size = root_mean_square(scratch);
-        if !(size.is_finite() && size > 0.0) {
-            return None;
-        }
         let factor = self.weight / size;
-        for (sum, score) in sum.iter_mut().zip(scratch.iter()) {
-            *sum += factor * score;
-        }
-        Some(Voice { component: self, profile, folded, factor })
+        (size.is_finite() && size > 0.0 && factor.is_finite()).then_some(Voice { said, profile, factor })
     }
 }
 
 impl Voice<'_> {
+    /// What the component adds to the score of `item` in the blend.
+    pub(super) fn part(&self, item: u32) -> f32 {
+        let score = match &self.said {
+            Said::Neighbours(_, scores) => scores[item as usize],
+            Said::Factors(factors, _, folded) => factors.score_of(folded, item),
+        };
+        self.factor * score
+    }
+
+    /// Adds to each of `bounds` at least what the component adds to the score of its item, however a blend of `terms`
+    /// parts is rounded.
+    pub(super) fn add_bounds(&self, terms: usize, bounds: &mut [f32]) {
+        match &self.said {
+            Said::Neighbours(_, scores) => {
+                let slack = roundings(terms);
+                for (bound, score) in bounds.iter_mut().zip(*scores) {
+                    let part = self.factor * score;
+                    *bound += part + slack * part.abs();
+                }
+            }
+            Said::Factors(_, coarse, folded) => {
+                coarse.add_bounds(&folded.vector, (self.factor, terms), bounds);
+            }
+        }
+    }
+
     /// Calls `tell` with each item of the past and what it adds to the blended score of `target`.
     pub(super) fn contributions(&self, target: u32, mut tell: impl FnMut(u32, f32)) {
-        match &self.component.learnt {
-            Learnt::Neighbours(neighbours) => {
+        match &self.said {
+            Said::Neighbours(neighbours, _) => {
                 for evidence in self.profile {
                     tell(evidence.item, self.factor * neighbours.contribution(*evidence, target));
                 }
             }
-            Learnt::Factors(factors) => {
-                let parts = factors.contributions(&self.folded, self.profile, target);
+            Said::Factors(factors, _, folded) => {
+                let parts = factors.contributions(folded, self.profile, target);
                 for (evidence, part) in self.profile.iter().zip(parts) {
                     tell(evidence.item, self.factor * part);
                 }
             }
         }
     }
+}
+
+/// What the roundings of a sum of `terms` parts, and of a bound for it, can come to, relative to the parts.
+pub(super) fn roundings(terms: usize) -> f32 {
+    (16 + 8 * terms) as f32 * f32::EPSILON
 }
 
 /// The size of a vector of scores: the root of the mean of their squares.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::halves::{Halves, dot, widen};
 use super::profile::Evidence;
+use super::system::{Factorised, Symmetric};
 use crate::error::ModelError;
 
 /// How a profile becomes a vector.
@@ -43,9 +44,9 @@ pub struct Factors {
 /// The vector of one profile, and for a ridge the factorised system behind it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Folded {
-    vector: Vec<f32>,
-    /// Lower Cholesky factor, row by row; empty for a sum.
-    cholesky: Vec<f64>,
+    pub(super) vector: Vec<f32>,
+    /// None for a sum.
+    system: Option<Factorised>,
 }
 
 impl Factors {
@@ -65,7 +66,7 @@ impl Factors {
         let (input, output) = (Halves::of(input), Halves::of(output));
         // Of the rounded vectors, so that a ridge solves for the very model that scores.
         let ridge = matches!(fold, Fold::Ridge { .. });
-        let gram = if ridge { self_product(&output.wide(), width) } else { Vec::new() };
+        let gram = if ridge { self_product(&output, width) } else { Vec::new() };
         Self { width, fold, input, output, gram }.checked(items)
     }
 
@@ -113,33 +114,27 @@ impl Factors {
             }
         }
         let Fold::Ridge { unobserved, regularisation, exponent } = self.fold else {
-            return Folded { vector, cholesky: Vec::new() };
+            return Folded { vector, system: None };
         };
         let frequency = profile.len() as f64 + f64::from(unobserved) * self.items() as f64;
         let ridge = f64::from(regularisation) * frequency.powf(f64::from(exponent));
-        let cholesky = self.system(profile, f64::from(unobserved), ridge);
-        let solved = solve(&cholesky, vector.iter().map(|v| f64::from(*v)).collect());
-        Folded { vector: solved.into_iter().map(|v| v as f32).collect(), cholesky }
+        let system = self.system(profile, f64::from(unobserved), ridge);
+        let mut solved: Vec<f64> = vector.iter().map(|v| f64::from(*v)).collect();
+        system.solve(&mut solved);
+        Folded { vector: solved.into_iter().map(|v| v as f32).collect(), system: Some(system) }
     }
 
     /// Factorises `unobserved · gram + Σ strength · v vᵀ + ridge · I`.
-    fn system(&self, profile: &[Evidence], unobserved: f64, ridge: f64) -> Vec<f64> {
-        let width = self.width;
-        let mut system: Vec<f64> = self.gram.iter().map(|g| unobserved * f64::from(*g)).collect();
-        for evidence in profile {
-            let v: Vec<f64> = self.input_of(evidence.item).iter().map(|v| f64::from(widen(*v))).collect();
-            for (row, a) in v.iter().enumerate() {
-                let scaled = f64::from(evidence.strength) * a;
-                for (sum, b) in system[row * width..=row * width + row].iter_mut().zip(&v) {
-                    *sum += scaled * b;
-                }
-            }
-        }
-        for row in 0..width {
-            system[row * width + row] += ridge;
-        }
-        cholesky(&mut system, width);
-        system
+    fn system(&self, profile: &[Evidence], unobserved: f64, ridge: f64) -> Factorised {
+        let mut system = Symmetric::scaled(&self.gram, self.width, unobserved);
+        system.add_products(profile.iter().map(|evidence| (evidence.strength, self.input_of(evidence.item))));
+        system.add_to_diagonal(ridge);
+        system.factorise()
+    }
+
+    /// The score of one item.
+    pub(super) fn score_of(&self, folded: &Folded, item: u32) -> f32 {
+        dot(&folded.vector, self.output.row(item as usize, self.width))
     }
 
     /// Adds the scores of all items to `scores`.
@@ -165,80 +160,25 @@ impl Factors {
     /// What each item of `profile` adds to the score of `target`.
     pub(super) fn contributions(&self, folded: &Folded, profile: &[Evidence], target: u32) -> Vec<f32> {
         let towards = self.output.row(target as usize, self.width).iter().map(|v| widen(*v));
-        let towards: Vec<f32> = if folded.cholesky.is_empty() {
-            towards.collect()
-        } else {
-            solve(&folded.cholesky, towards.map(f64::from).collect()).into_iter().map(|v| v as f32).collect()
+        let towards: Vec<f32> = match &folded.system {
+            None => towards.collect(),
+            Some(system) => {
+                let mut solved: Vec<f64> = towards.map(f64::from).collect();
+                system.solve(&mut solved);
+                solved.into_iter().map(|v| v as f32).collect()
+            }
         };
         profile.iter().map(|e| e.strength * dot(&towards, self.input_of(e.item))).collect()
     }
 }
 
-/// `matrixᵀ matrix` of a matrix with rows of `width` numbers, summed in double precision in row order.
-fn self_product(matrix: &[f32], width: usize) -> Vec<f32> {
-    let mut sums = vec![0.0f64; width * width];
-    if width == 0 {
-        return Vec::new();
+/// The sum of `v vᵀ` over rows of `width` numbers, in double precision and in their order.
+fn self_product(vectors: &Halves, width: usize) -> Vec<f32> {
+    let mut sum = Symmetric::zeros(width);
+    if width > 0 {
+        sum.add_products(vectors.0.chunks_exact(width).map(|vector| (1.0, vector)));
     }
-    for vector in matrix.chunks_exact(width) {
-        for (a, sums) in vector.iter().zip(sums.chunks_exact_mut(width)) {
-            for (sum, b) in sums.iter_mut().zip(vector) {
-                *sum += f64::from(*a) * f64::from(*b);
-            }
-        }
-    }
-    sums.into_iter().map(|v| v as f32).collect()
-}
-
-/// Replaces the lower triangle of a positive definite matrix by its Cholesky factor.
-fn cholesky(matrix: &mut [f64], width: usize) {
-    for column in 0..width {
-        for line in column..width {
-            let (above, below) = matrix.split_at_mut(line * width);
-            let this = &mut below[..width];
-            let sum = if line == column {
-                this[column] - this[..column].iter().map(|v| v * v).sum::<f64>()
-            } else {
-                let other = &above[column * width..column * width + column];
-                this[column] - dot_wide(&this[..column], other)
-            };
-            this[column] = if line == column {
-                // Rounding may push a pivot to zero or below; the smallest sensible one keeps the solution finite.
-                sum.max(1e-12).sqrt()
-            } else {
-                sum / above[column * width + column]
-            };
-        }
-    }
-}
-
-fn dot_wide(a: &[f64], b: &[f64]) -> f64 {
-    let mut sums = [0.0f64; 8];
-    let (a_whole, a_rest) = a.as_chunks::<8>();
-    let (b_whole, b_rest) = b.as_chunks::<8>();
-    for (a, b) in a_whole.iter().zip(b_whole) {
-        for lane in 0..8 {
-            sums[lane] += a[lane] * b[lane];
-        }
-    }
-    sums.iter().sum::<f64>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f64>()
-}
-
-/// Solves `L Lᵀ x = right`.
-fn solve(cholesky: &[f64], mut right: Vec<f64>) -> Vec<f64> {
-    let width = right.len();
-    for line in 0..width {
-        let done = dot_wide(&cholesky[line * width..line * width + line], &right[..line]);
-        right[line] = (right[line] - done) / cholesky[line * width + line];
-    }
-    for line in (0..width).rev() {
-        right[line] /= cholesky[line * width + line];
-        let value = right[line];
-        for (r, l) in right[..line].iter_mut().zip(&cholesky[line * width..]) {
-            *r -= l * value;
-        }
-    }
-    right
+    sum.full()
 }
 
 #[cfg(test)]
@@ -264,23 +204,6 @@ mod tests {
         }
         // The ridge pulls the scores of the past towards 1 and leaves others nearer to 0.
         assert!(scores[7] > scores[3]);
-    }
-
-    #[test]
-    fn the_solution_of_a_system_satisfies_it() {
-        let width = 5;
-        let a = vectors(9, width);
-        let mut system: Vec<f64> = self_product(&a, width).iter().map(|v| f64::from(*v)).collect();
-        for i in 0..width {
-            system[i * width + i] += 0.5;
-        }
-        let full = system.clone();
-        cholesky(&mut system, width);
-        let x = solve(&system, vec![1.0, 2.0, 3.0, 4.0, 5.0]);
-        for line in 0..width {
-            let got: f64 = (0..width).map(|k| full[line * width + k] * x[k]).sum();
-            assert!((got - (line + 1) as f64).abs() < 1e-9);
-        }
     }
 
     #[test]

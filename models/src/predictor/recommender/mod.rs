@@ -7,6 +7,7 @@
 
 mod answer;
 mod blend;
+mod coarse;
 mod factors;
 mod halves;
 mod histories;
@@ -17,6 +18,7 @@ mod parts;
 mod profile;
 mod query;
 mod sections;
+mod system;
 
 pub use answer::{Recommender, Scratch};
 pub use blend::{Component, Learnt, Reads, root_mean_square};
@@ -28,5 +30,7 @@ pub use parts::Parts;
 pub use profile::{Evidence, LONGEST_PROFILE, Past, Strength, WeightScale, together};
 pub use query::{Because, Interaction, Query, Recommended, Repeat};
 
+#[cfg(test)]
+mod scan;
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,9 @@
 //! The order of answers: by score, then by popularity, then by number.
 
+use std::collections::BinaryHeap;
+
+use fearless_simd::{Level, dispatch};
+
 /// Every item's place by popularity, so that one integer compares score and popularity at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Order {
@@ -22,65 +26,151 @@ impl Order {
         }
         Self { by_place, places }
     }
+
+    /// One number that compares like score, then popularity, then number.
+    fn key(&self, item: u32, score: f32) -> u64 {
+        u64::from(ascending(score)) << 32 | u64::from(self.places[item as usize])
+    }
+
+    fn item(&self, key: u64) -> u32 {
+        self.by_place[(key & u64::from(u32::MAX)) as usize]
+    }
 }
 
-/// All items, handed out from the best down, sorted only as far as somebody asks.
+/// Items that are looked through together.
+const BLOCK: usize = 32;
+/// Stands in place of the bound of an item that is left out: no comparison with it holds.
+const LEFT_OUT: f32 = f32::NAN;
+
+/// Room to work in.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Space {
+    tops: Vec<f32>,
+    sorted: Vec<f32>,
+    bounded: Vec<u64>,
+    scored: BinaryHeap<u64>,
+}
+
+/// All items, handed out from the best down.
+///
+/// It is given a bound for each item that its score does not exceed, and asks for the score itself only of those whose
+/// bound reaches what is handed out. Nothing is sorted that nobody asks for.
 pub(super) struct Ranked<'a> {
     order: &'a Order,
-    /// Score in the upper half, place by popularity in the lower; the first `left` are still unsorted and all
-    /// below the sorted rest.
-    keys: &'a mut Vec<u64>,
-    left: usize,
+    bounds: &'a mut [f32],
+    /// The largest bound of every block.
+    tops: &'a [f32],
+    sorted: &'a mut Vec<f32>,
+    /// Bounds from here up have been taken out; none yet if there is none.
+    floor: Option<f32>,
+    /// Blocks that the next round looks into at least.
+    blocks: usize,
+    /// Keys by bound, ascending: items that were taken out and not scored yet.
+    bounded: &'a mut Vec<u64>,
+    /// Keys by score, the largest first: items that were scored and not handed out yet.
+    scored: &'a mut BinaryHeap<u64>,
 }
 
 impl<'a> Ranked<'a> {
-    /// Ranks all items by `scores`.
-    pub(super) fn new(order: &'a Order, scores: &[f32], keys: &'a mut Vec<u64>) -> Self {
-        keys.clear();
-        let key = |(score, place): (&f32, &u32)| u64::from(ascending(*score)) << 32 | u64::from(*place);
-        keys.extend(scores.iter().zip(&order.places).map(key));
-        let left = keys.len();
-        Self { order, keys, left }
+    /// Ranks items by what their scores do not exceed.
+    pub(super) fn new(order: &'a Order, bounds: &'a mut [f32], space: &'a mut Space) -> Self {
+        let Space { tops, sorted, bounded, scored } = space;
+        tops.clear();
+        tops.resize(bounds.len().div_ceil(BLOCK), f32::NEG_INFINITY);
+        dispatch!(Level::new(), _simd => largest(bounds, tops));
+        bounded.clear();
+        scored.clear();
+        Self { order, bounds, tops, sorted, floor: None, blocks: 0, bounded, scored }
     }
 
-    /// Leaves items out. To be called before the first is handed out, while keys still stand by item.
+    /// Leaves items out. To be called before the first is handed out.
     pub(super) fn without(&mut self, items: &[u32]) {
         for item in items {
-            self.keys[*item as usize] = LEFT_OUT;
+            self.bounds[*item as usize] = LEFT_OUT;
         }
     }
 
-    /// The best item not handed out yet; `hint` is how many the caller is likely to want.
-    pub(super) fn next(&mut self, hint: usize) -> Option<u32> {
-        if self.left == self.keys.len() {
-            self.sort_more(hint);
+    /// The best item not handed out yet, with its score; `hint` is how many the caller is likely to want, `score` gives
+    /// the score of an item.
+    pub(super) fn next(&mut self, hint: usize, score: impl Fn(u32) -> f32) -> Option<(u32, f32)> {
+        loop {
+            let best = self.scored.peek().copied();
+            match self.bounded.last().copied() {
+                // Whatever was not scored yet stays below.
+                Some(bound) if best.is_some_and(|best| best > bound) => return self.hand_out(),
+                Some(bound) => {
+                    self.bounded.pop();
+                    let item = self.order.item(bound);
+                    self.scored.push(self.order.key(item, score(item)));
+                }
+                None if self.nothing_above(best) => return self.hand_out(),
+                None => self.take_more(hint),
+            }
         }
-        let key = self.keys.pop()?;
-        (key != LEFT_OUT).then(|| self.order.by_place[(key & u64::from(u32::MAX)) as usize])
     }
 
-    /// Brings the best of the unsorted part into order behind it.
-    fn sort_more(&mut self, hint: usize) {
-        // Grows with every round, so that a rule that refuses almost everything costs one full sort at most.
-        let sorted_before = self.order.places.len() - self.left;
-        let more = hint.saturating_mul(2).max(64).max(sorted_before).min(self.left);
-        let cut = self.left - more;
-        if cut > 0 {
-            self.keys.select_nth_unstable(cut);
+    fn hand_out(&mut self) -> Option<(u32, f32)> {
+        let key = self.scored.pop()?;
+        Some((self.order.item(key), score_of(key)))
+    }
+
+    /// True when no item that was not taken out yet can come before `best`.
+    fn nothing_above(&self, best: Option<u64>) -> bool {
+        let Some(floor) = self.floor else { return false };
+        floor == f32::NEG_INFINITY || best.is_some_and(|best| score_of(best) >= floor)
+    }
+
+    /// Takes out the items with the largest bounds below the floor, and lowers it.
+    fn take_more(&mut self, hint: usize) {
+        // Grows with every round, so that a rule that refuses almost everything costs a few rounds at most.
+        self.blocks = hint.saturating_mul(2).max(64).max(self.blocks.saturating_mul(2));
+        let floor = self.floor_of(self.blocks);
+        let above = self.floor;
+        let blocks = self.bounds.chunks(BLOCK).zip(self.tops).enumerate();
+        for (block, (bounds, _)) in blocks.filter(|(_, (_, top))| **top >= floor) {
+            for (at, bound) in bounds.iter().enumerate() {
+                if *bound >= floor && above.is_none_or(|above| *bound < above) {
+                    self.bounded.push(self.order.key((block * BLOCK + at) as u32, *bound));
+                }
+            }
         }
-        self.keys[cut..].sort_unstable();
-        self.left = cut;
+        self.bounded.sort_unstable();
+        self.floor = Some(floor);
+    }
+
+    /// What the largest bounds of so many blocks reach.
+    fn floor_of(&mut self, blocks: usize) -> f32 {
+        if blocks >= self.tops.len() {
+            return f32::NEG_INFINITY;
+        }
+        self.sorted.clear();
+        self.sorted.extend_from_slice(self.tops);
+        *self.sorted.select_nth_unstable_by(blocks, |a, b| b.total_cmp(a)).1
     }
 }
 
-/// Below the key of every item: the bits of a score never are all zero.
-const LEFT_OUT: u64 = 0;
+/// The largest bound of each block. Bounds that are no number count as infinite from here on.
+#[inline(always)]
+fn largest(bounds: &mut [f32], tops: &mut [f32]) {
+    for (block, top) in bounds.chunks_mut(BLOCK).zip(tops) {
+        for bound in block {
+            // Adding zero turns a negative zero, which is equal to a positive one but comes before it, into that.
+            *bound = if bound.is_nan() { f32::INFINITY } else { *bound + 0.0 };
+            *top = if *bound > *top { *bound } else { *top };
+        }
+    }
+}
 
-/// A number's bits, turned so that they compare like the number, and never 0.
+/// A number's bits, turned so that they compare like the number.
 fn ascending(score: f32) -> u32 {
     let bits = score.to_bits();
-    let turned = if bits >> 31 == 1 { !bits } else { bits | 1 << 31 };
-    turned.max(1)
+    if bits >> 31 == 1 { !bits } else { bits | 1 << 31 }
+}
+
+/// The score in a key.
+fn score_of(key: u64) -> f32 {
+    let turned = (key >> 32) as u32;
+    f32::from_bits(if turned >> 31 == 1 { turned & !(1 << 31) } else { !turned })
 }
 
 #[cfg(test)]
@@ -91,10 +181,12 @@ mod tests {
     proptest! {
         #[test]
         fn items_come_by_score_then_popularity_then_number(
-            rows in prop::collection::vec((-3i8..3, 0u8..3), 0..400), out in prop::collection::vec(0usize..400, 0..9),
+            rows in prop::collection::vec((-3i8..3, 0u8..3, 0u8..4), 0..400),
+            out in prop::collection::vec(0usize..400, 0..9),
         ) {
             let scores: Vec<f32> = rows.iter().map(|r| f32::from(r.0) / 2.0).collect();
             let popularity: Vec<f32> = rows.iter().map(|r| f32::from(r.1)).collect();
+            let mut bounds: Vec<f32> = rows.iter().zip(&scores).map(|(r, s)| s + f32::from(r.2)).collect();
             let out: Vec<u32> = out.into_iter().filter(|i| *i < rows.len()).map(|i| i as u32).collect();
             let mut expected: Vec<u32> = (0..rows.len() as u32).filter(|i| !out.contains(i)).collect();
             expected.sort_by(|a, b| {
@@ -104,11 +196,32 @@ mod tests {
                     .then_with(|| a.cmp(b))
             });
             let order = Order::by_popularity(&popularity);
-            let mut keys = Vec::new();
-            let mut ranked = Ranked::new(&order, &scores, &mut keys);
+            let mut space = Space::default();
+            let mut ranked = Ranked::new(&order, &mut bounds, &mut space);
             ranked.without(&out);
-            let got: Vec<u32> = std::iter::from_fn(|| ranked.next(2)).collect();
-            prop_assert_eq!(got, expected);
+            let score = |item: u32| scores[item as usize];
+            let got: Vec<(u32, f32)> = std::iter::from_fn(|| ranked.next(2, score)).collect();
+            prop_assert!(got.iter().all(|(item, given)| given.to_bits() == score(*item).to_bits()));
+            prop_assert_eq!(got.into_iter().map(|(item, _)| item).collect::<Vec<_>>(), expected);
         }
+    }
+
+    #[test]
+    fn many_items_are_scored_only_near_the_top() {
+        let scores: Vec<f32> = (0..40_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 8) as f32).collect();
+        let order = Order::by_popularity(&vec![0.0; scores.len()]);
+        let (mut bounds, mut space) = (scores.clone(), Space::default());
+        let asked = std::cell::Cell::new(0);
+        let mut ranked = Ranked::new(&order, &mut bounds, &mut space);
+        let score = |item: u32| {
+            asked.set(asked.get() + 1);
+            scores[item as usize]
+        };
+        let mut expected: Vec<u32> = (0..40_000).collect();
+        expected.sort_by(|a, b| scores[*b as usize].total_cmp(&scores[*a as usize]).then(a.cmp(b)));
+        for item in expected.iter().take(100) {
+            assert_eq!(ranked.next(10, score).unwrap().0, *item);
+        }
+        assert!(asked.get() < 200, "{}", asked.get());
     }
 }
