@@ -235,12 +235,7 @@ impl Forest {
     #[inline(always)]
     fn step_in<const SETS: bool>(&self, at: u32, rows: &[f64], start: usize) -> u32 {
         let node = self.nodes[at as usize];
-        let x = rows[start + node.side::<SETS>()];
-        let right = if SETS && node.is_categorical() {
-            !self.sets.goes_left(node.threshold as usize, x)
-        } else {
-            x > node.threshold
-        };
+        let right = node.goes_right::<SETS>(&self.sets, rows[start + node.side::<SETS>()]);
         // Cannot overflow, since both children are there; a check would cost as much as the step.
         node.child.wrapping_add(u32::from(right))
     }

@@ -70,6 +70,18 @@ impl Node {
     }
 }
 
+impl Node {
+    /// True when a row goes right that holds `x` at this node's [side](Node::side).
+    #[inline(always)]
+    pub(super) fn goes_right<const SETS: bool>(self, sets: &CodeSets, x: f64) -> bool {
+        if SETS && self.is_categorical() {
+            !sets.goes_left(self.threshold as usize, x)
+        } else {
+            x > self.threshold
+        }
+    }
+}
+
 /// Writes each column of a row twice: first as a node reads it that sends missing values left, then as one that
 /// sends them right. A missing value becomes the infinity that lies on that side of every threshold.
 pub(super) fn sides(row: &[f64], out: &mut [f64]) {
