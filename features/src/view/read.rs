@@ -177,7 +177,8 @@ impl Scratch {
     fn start(&mut self, plan: &FeaturePlan) {
         self.met = false;
         self.slots.clear();
-        self.slots.resize(plan.slots(), Value::Missing(Missing::NeverSeen));
+        // One known value, written in one go: cloning a value would look at each.
+        self.slots.resize_with(plan.slots(), || Value::Missing(Missing::NeverSeen));
         self.holders.clear();
         self.holders.resize(plan.holders().len(), None);
     }
