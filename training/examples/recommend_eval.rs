@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::time::Instant;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use scorehouse_features::time::Timestamp;
@@ -150,6 +150,11 @@ fn read_lists(stream: impl Read) -> anyhow::Result<InteractionLog> {
     let mut builder = LogBuilder::new(false);
     for line in BufReader::new(stream).lines() {
         let line = line?;
+        // A CSV file taken for such a list has hundreds of thousands of users and items, and takes hours.
+        ensure!(
+            !line.contains([',', ';']),
+            "`{line}` is no list of numbers; for a CSV file, give the names of its columns: USER ITEM [TIME [WEIGHT]]"
+        );
         let mut words = line.split_whitespace();
         let user = words.next().unwrap_or("");
         for item in words {

@@ -96,6 +96,12 @@ fn known_names(known: &[ModelName]) -> String {
     format!("; it declares {}", names.join(", "))
 }
 
+impl From<scorehouse_models::ModelError> for TrainingError {
+    fn from(error: scorehouse_models::ModelError) -> Self {
+        Self::Artifact(error.to_string())
+    }
+}
+
 impl TrainingError {
     /// A failure of the store behind a history.
     #[must_use]

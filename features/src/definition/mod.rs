@@ -1,6 +1,7 @@
 //! What a project declares: from the text of `scorehouse.toml` to a [`Project`] that cannot be wrong.
 
 mod access;
+mod arrangement;
 mod catalogue;
 mod diagnostic;
 mod finding;
@@ -13,6 +14,7 @@ mod policy;
 mod project;
 mod raw;
 mod read;
+mod rerank;
 mod scope;
 mod score_log;
 mod serving;
@@ -29,12 +31,14 @@ mod tests;
 use catalogue::Catalogue;
 
 pub use access::*;
+pub use arrangement::*;
 pub use diagnostic::Diagnostic;
 pub use load::PROJECT_FILE;
 pub use model::*;
 pub use monitor::*;
 pub use policy::*;
 pub use project::*;
+pub use rerank::*;
 pub use score_log::*;
 pub use serving::*;
 pub use source::*;

@@ -3,6 +3,8 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+use crate::definition::arrangement::Arrangement;
+use crate::definition::rerank::RerankSpec;
 use crate::definition::serving::ServingSpec;
 use crate::definition::view::DerivedFeature;
 use crate::expression::Expression;
@@ -229,6 +231,10 @@ pub struct UpsellSpec {
     pub rules: IndexMap<String, RuleSpec>,
     /// Products bought by this customer within this span are not shown.
     pub not_bought_within: Option<Span>,
+    /// What a second look at the best candidates may read; none: there is no second look.
+    pub rerank: Option<RerankSpec>,
+    /// How an answer is arranged beyond relevance.
+    pub arrangement: Arrangement,
 }
 
 /// One rule of a storefront.
@@ -254,6 +260,14 @@ pub enum RuleInput {
     Request(LocalName),
     /// The product's key (`item`).
     Item,
+}
+
+impl RuleInput {
+    /// True when it tells one product from another.
+    #[must_use]
+    pub const fn is_of_product(&self) -> bool {
+        matches!(self, Self::Product(_) | Self::Item)
+    }
 }
 
 /// A plain file with a label column.

@@ -2,6 +2,7 @@
 
 pub(super) mod access;
 pub(super) mod actionable;
+pub(super) mod arrangement;
 pub(super) mod condition;
 pub(super) mod derived;
 pub(super) mod entity;
@@ -13,6 +14,7 @@ pub(super) mod model;
 pub(super) mod monitor;
 pub(super) mod policy;
 pub(super) mod request;
+pub(super) mod rerank;
 pub(super) mod score_log;
 pub(super) mod serving;
 pub(super) mod settings;

@@ -389,11 +389,11 @@ fn id(project: &Project, name: &ModelName, scoring: &ScoringModel) -> Option<Str
 }
 
 fn shelf(project: &Project, name: &ModelName, scoring: &ScoringModel) -> Result<Option<Shelf>, ServeError> {
-    if scoring.recommender().is_err() {
-        return Ok(None);
-    }
+    let Ok(recommender) = scoring.recommender() else { return Ok(None) };
     match project.models.get(name).map(|spec| &spec.pipeline) {
-        Some(Pipeline::Upsell(spec)) => Shelf::of(project, spec).map(Some),
+        Some(Pipeline::Upsell(spec)) => {
+            Shelf::of(project, spec, recommender.parts().reranker.as_ref()).map(Some)
+        }
         _ => Ok(Some(Shelf::bare())),
     }
 }

@@ -134,6 +134,8 @@ impl Beside<'_> {
         };
         look("rules", json!(seen.rules), json!(now.rules));
         look("past", json!(seen.past), json!(now.past));
+        look("reranked", json!(seen.reranked), json!(now.reranked));
+        look("arranged", json!(seen.arranged), json!(now.arranged));
         look("just_bought", json!(seen.just_bought), json!(now.just_bought));
         for feature in
             seen.customer.keys().chain(now.customer.keys().filter(|f| !seen.customer.contains_key(*f)))

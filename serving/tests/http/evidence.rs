@@ -181,6 +181,27 @@ async fn a_replay_gives_every_list_again_for_customers_baskets_and_strangers() {
     assert!(report.skipped.is_empty(), "{report:?}");
 }
 
+/// Leans to what lies in stock, and to products of different countries.
+const ARRANGED: &str = "[model.upsell.margin]\nvalue = \"product.product.stock\"\nweight = 0.7\n\
+                        [model.upsell.diversity]\nby = \"product.product.country\"\nweight = 0.4\n";
+
+#[tokio::test]
+async fn a_replay_arranges_every_list_again_and_names_what_moved_it() {
+    let fixture = Fixture::declaring(ARRANGED);
+    for body in [json!({"customer": "A-1", "n": 3}), json!({"n": 2}), json!({"basket": ["P-1"]})] {
+        assert_eq!(fixture.post("/v1/models/upsell/recommend", body).await.status, 200);
+    }
+    fixture.state.score_log.flush().unwrap();
+    let report = replay(&fixture);
+    assert_eq!((report.rows, report.same, report.different), (3, 3, 0), "{report:?}");
+    // More of P-3 than was known when the lists were made.
+    let more = json!({"product_id": "P-3", "stock": 900, "country": "GB", "at": "2024-03-30"});
+    assert_eq!(fixture.post("/v1/events/catalogue", more).await.status, 200);
+    let report = replay(&fixture);
+    assert_eq!((report.rows, report.same), (3, 0), "{report:?}");
+    assert!(report.features.iter().any(|skew| skew.feature == "arranged"), "{report:?}");
+}
+
 #[tokio::test]
 async fn a_list_that_comes_out_otherwise_is_told_with_its_cause() {
     let fixture = Fixture::new();

@@ -357,6 +357,7 @@ pub fn upsell_artifact() -> Artifact {
             reads: Reads::Profile,
             learnt: Learnt::Neighbours(neighbours),
         }],
+        reranker: None,
         popularity: vec![1.0, 9.0, 8.0, 7.0, 6.0, 5.0],
         popularity_weight: 0.0,
         lift: vec![1.0; 6],

@@ -3,7 +3,7 @@
 //! - `fixture`: a small company: deals, accounts, orders, products; models made by hand
 //! - `score`: scores, overrides, reasons, moments, batches
 //! - `what_if`: the smallest plausible change; `forecast`: what open deals come to
-//! - `recommend`: rules, strangers, baskets, what was just bought
+//! - `recommend`: rules, strangers, baskets, what was just bought, weights; `second_look`: candidates reordered
 //! - `facts`: entities and their features, pages of keys
 //! - `events`, `outcomes`: pushes: whole or not at all, repeats, where outcomes land
 //! - `evidence`: the score log, its limits, and its replay
@@ -56,6 +56,7 @@ mod policy;
 mod recommend;
 mod refusals;
 mod score;
+mod second_look;
 mod sight;
 mod traces;
 mod what_if;

@@ -103,6 +103,7 @@ fn recommender(learnt: Vec<Learnt>) -> anyhow::Result<Recommender> {
         strength: Strength { half_life: Some(Span(30 * DAY)), scale: WeightScale::Presence },
         repeat: Repeat::Never,
         components: learnt.into_iter().map(component).collect(),
+        reranker: None,
         popularity: (0..ITEMS).map(|n| (draw(n) % 1000) as f32).collect(),
         popularity_weight: 0.1,
         lift: vec![1.0; ITEMS],

@@ -142,6 +142,7 @@ fn artifact() -> anyhow::Result<Artifact> {
         strength: Strength { half_life: Some(Span(30 * DAY)), scale: WeightScale::Presence },
         repeat: Repeat::Never,
         components: vec![Component { name: "factors".into(), weight: 1.0, reads: Reads::Profile, learnt }],
+        reranker: None,
         popularity: (0..ITEMS).map(|n| number(n + 9) as f32).collect(),
         popularity_weight: 0.1,
         lift: vec![1.0; ITEMS],

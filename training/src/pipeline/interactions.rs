@@ -26,7 +26,7 @@ pub fn train(request: &TrainRequest<'_>, spec: &InteractionsSpec) -> Result<Trai
     let naming = Naming { entity: None, user: &spec.user, item: &spec.item, origin: &table.file };
     let repeat = if spec.repeat { Repeat::Always } else { Repeat::Never };
     let settings = FitSettings { half_life: spec.half_life, repeat, seed: request.seed };
-    train_on(request, &log, naming, settings)
+    train_on(request, &log, naming, (settings, None))
 }
 
 fn read(table: &RawTable, spec: &InteractionsSpec, now: Timestamp) -> Result<InteractionLog, TrainingError> {

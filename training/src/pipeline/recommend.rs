@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::dataset::ColumnNote;
 use crate::error::TrainingError;
-use crate::fit::recommender::{FitSettings, Fitted, InteractionLog, fit};
+use crate::fit::recommender::{Facts, FitSettings, Fitted, InteractionLog, SecondLook, fit_with};
 use crate::gate::{Check, Gate};
 use crate::metric::Evaluation;
 use crate::trained::{CandidateResult, TrainRequest, Trained, TrainingWindow};
@@ -32,14 +32,14 @@ pub(super) fn train_on(
     request: &TrainRequest<'_>,
     log: &InteractionLog,
     naming: Naming<'_>,
-    settings: FitSettings,
+    (settings, facts): (FitSettings, Option<&dyn Facts>),
 ) -> Result<Trained, TrainingError> {
     tell_set_aside(request, log);
     if log.rows.is_empty() {
         let reason = "no row names a user and an item, so there is nothing to learn from".to_owned();
         return Err(TrainingError::File { path: naming.origin.to_owned(), reason });
     }
-    let fitted = fit(log, settings, request.progress).map_err(artifact_error)?;
+    let fitted = fit_with(log, settings, facts, request.progress)?;
     let params = params(&fitted);
     let metrics = fitted.showings.last().map_or_else(Evaluation::default, |s| s.evaluation.clone());
     Ok(Trained {
@@ -68,10 +68,6 @@ pub(super) fn weight_of(value: &Value) -> f32 {
     }
 }
 
-fn artifact_error(error: scorehouse_models::ModelError) -> TrainingError {
-    TrainingError::Artifact(error.to_string())
-}
-
 fn freeze(recommender: Recommender, naming: Naming<'_>) -> Result<Artifact, TrainingError> {
     let signature = Signature {
         entity: naming.entity.cloned(),
@@ -79,11 +75,11 @@ fn freeze(recommender: Recommender, naming: Naming<'_>) -> Result<Artifact, Trai
         inputs: Vec::new(),
         output: Output::Items,
     };
-    let encoder = Encoder::new(Vec::new(), &signature).map_err(artifact_error)?;
+    let encoder = Encoder::new(Vec::new(), &signature)?;
     let predictor = Predictor::Recommender(Box::new(recommender));
     let artifact = Artifact::new(signature, encoder, predictor, Calibration::Identity);
     let details = json!({ "user": naming.user, "item": naming.item });
-    Ok(artifact.map_err(artifact_error)?.with_details(details))
+    Ok(artifact?.with_details(details))
 }
 
 fn tell_set_aside(request: &TrainRequest<'_>, log: &InteractionLog) {
@@ -111,18 +107,23 @@ fn params(fitted: &Fitted) -> serde_json::Value {
         "popularity_half_life": fitted.popularity_half_life,
         "popularity_weight": fitted.blend.popularity_weight,
         "lift_exponent": fitted.blend.lift_exponent,
+        "second_look": fitted.second_look,
     })
 }
 
 fn candidates(fitted: &Fitted, params: &serde_json::Value) -> Vec<CandidateResult> {
     let result = |showing: &crate::fit::recommender::Showing| CandidateResult {
         name: showing.name.clone(),
-        settings: if showing.name == "blend" { params.clone() } else { json!({ "weight": showing.weight }) },
+        settings: json!({ "weight": showing.weight }),
         metrics: showing.evaluation.clone(),
-        chosen: showing.name == "blend",
+        chosen: false,
     };
-    // The blend was measured last and stands first.
-    fitted.showings.iter().rev().map(result).collect()
+    // What answers are made by was measured last and stands first.
+    let mut results: Vec<CandidateResult> = fitted.showings.iter().rev().map(result).collect();
+    if let Some(first) = results.first_mut() {
+        (first.chosen, first.settings) = (true, params.clone());
+    }
+    results
 }
 
 const QUALITY: &str = "ndcg@20";
@@ -148,7 +149,18 @@ fn gate(fitted: &Fitted) -> Gate {
     let parts: Vec<String> = components.iter().map(|c| format!("{} {:.2}", c.name, c.weight)).collect();
     let why =
         format!("the blend with the best lists of {} held-back users: {}", fitted.held, parts.join(", "));
-    Gate::new("blend", why, vec![check])
+    let chosen = fitted.showings.last().map_or("blend", |showing| showing.name.as_str());
+    Gate::new(chosen, why, vec![check]).with(fitted.second_look.as_ref().map(check_of), None)
+}
+
+/// What was found of a second look; that it is left out is no fault of the model.
+fn check_of(look: &SecondLook) -> Check {
+    let figures = look.quality.map(|[without, with]| {
+        format!("mean of ndcg@20 and recall@20 {with:.4} with it against {without:.4}: ")
+    });
+    let verdict = if look.adopted { "adopted" } else { "left out" };
+    let detail = format!("{verdict}: {}{}", figures.unwrap_or_default(), look.why);
+    Check { name: "better for a second look".to_owned(), passed: look.adopted, decisive: false, detail }
 }
 
 fn window(log: &InteractionLog, fitted: &Fitted) -> TrainingWindow {

@@ -1,18 +1,19 @@
 //! Items for customers from the rows of a source in the feature store.
 
 use arrow_array::RecordBatch;
-use scorehouse_features::definition::{Source, UpsellSpec};
+use scorehouse_features::definition::{FeatureSet, RerankSpec, Source, UpsellSpec};
 use scorehouse_features::expression::Expression;
-use scorehouse_features::ids::ColumnName;
+use scorehouse_features::ids::{ColumnName, EntityKey};
 use scorehouse_features::time::Timestamp;
 use scorehouse_features::value::{Missing, Value, ValueType};
-use scorehouse_models::predictor::recommender::Repeat;
+use scorehouse_models::predictor::recommender::{FactsRead, Repeat};
 
 use super::recommend::{Naming, train_on, weight_of};
+use super::snapshot::read_features;
 use crate::dataset::{Column, from_record_batch};
 use crate::error::TrainingError;
-use crate::fit::recommender::{FitSettings, InteractionLog, LogBuilder, Named};
-use crate::history::{AVAILABLE_TIME, EVENT_TIME};
+use crate::fit::recommender::{Facts, FitSettings, InteractionLog, LogBuilder, Named};
+use crate::history::{AVAILABLE_TIME, EVENT_TIME, Snapshots};
 use crate::trained::{TrainRequest, Trained};
 
 /// Trains a recommender on the rows of a source that had happened and were known by now.
@@ -36,7 +37,54 @@ pub fn train(request: &TrainRequest<'_>, spec: &UpsellSpec) -> Result<Trained, T
     };
     let repeat = spec.not_bought_within.map_or(Repeat::Always, Repeat::After);
     let settings = FitSettings { half_life: spec.half_life, repeat, seed: request.seed };
-    train_on(request, &log, naming, settings)
+    let facts = spec.rerank.as_ref().map(|spec| StoreFacts { request, spec });
+    train_on(request, &log, naming, (settings, facts.as_ref().map(|facts| facts as &dyn Facts)))
+}
+
+/// What the store knew of customers and products, by the same join that every training set is made with.
+struct StoreFacts<'a> {
+    request: &'a TrainRequest<'a>,
+    spec: &'a RerankSpec,
+}
+
+impl StoreFacts<'_> {
+    fn columns(
+        &self,
+        set: Option<&FeatureSet>,
+        keys: &[&str],
+        as_of: Timestamp,
+    ) -> Result<Vec<Column>, TrainingError> {
+        let Some(set) = set else { return Ok(Vec::new()) };
+        let keys: Result<Vec<EntityKey>, _> = keys.iter().map(|key| EntityKey::new(*key)).collect();
+        let keys = keys.map_err(TrainingError::history)?;
+        let snapshots = Snapshots { as_of: vec![as_of; keys.len()], keys };
+        read_features(self.request, set, &snapshots)
+    }
+}
+
+impl Facts for StoreFacts<'_> {
+    fn of_customer(&self) -> FactsRead {
+        read_of(self.spec.customer.as_ref())
+    }
+
+    fn of_product(&self) -> FactsRead {
+        read_of(self.spec.product.as_ref())
+    }
+
+    fn customers(&self, keys: &[&str], as_of: Timestamp) -> Result<Vec<Column>, TrainingError> {
+        self.columns(self.spec.customer.as_ref(), keys, as_of)
+    }
+
+    fn products(&self, keys: &[&str], as_of: Timestamp) -> Result<Vec<Column>, TrainingError> {
+        self.columns(self.spec.product.as_ref(), keys, as_of)
+    }
+}
+
+fn read_of(set: Option<&FeatureSet>) -> FactsRead {
+    set.map_or_else(FactsRead::default, |set| FactsRead {
+        features: set.features.iter().map(|field| field.name.clone()).collect(),
+        hash: set.hash.clone(),
+    })
 }
 
 fn read(

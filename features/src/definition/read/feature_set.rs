@@ -46,16 +46,32 @@ fn feature_set(entry: &Entry<'_>, sources: &Sources<'_>, catalogue: &Catalogue) 
     let of = of?;
     let mut chosen: IndexSet<FeatureName> = IndexSet::new();
     for pattern in &patterns {
-        expand(pattern, catalogue, &of, &request, &mut chosen)?;
+        expand(pattern, pattern.words()?.trim(), catalogue, (&of, &request), &mut chosen)?;
     }
     if chosen.is_empty() {
         section.findings().report(Finding::at(section.at(), "the feature set is empty").expected(FORM));
         return None;
     }
-    let features = chosen.iter().filter_map(|name| field(name, catalogue, &of, &request)).collect();
-    let hash = fingerprint(&chosen, &of, catalogue, sources.checked);
-    let views = views(&chosen, &of, catalogue, sources);
-    Some(FeatureSet { name: name?, entity: of, features, hash, views })
+    let fields = chosen.iter().filter_map(|name| field(name, catalogue, &of, &request)).collect();
+    Some(FeatureSet { features: fields, ..set_of(name?, &of, &chosen, catalogue, sources) })
+}
+
+/// The set of features of `of` that were `chosen`; those of a request are left out.
+pub(super) fn set_of(
+    name: FeatureSetName,
+    of: &EntityName,
+    chosen: &IndexSet<FeatureName>,
+    catalogue: &Catalogue,
+    sources: &Sources<'_>,
+) -> FeatureSet {
+    let request = Request::new();
+    FeatureSet {
+        name,
+        entity: of.clone(),
+        features: chosen.iter().filter_map(|name| field(name, catalogue, of, &request)).collect(),
+        hash: fingerprint(chosen, of, catalogue, sources.checked),
+        views: views(chosen, of, catalogue, sources),
+    }
 }
 
 /// Characters of a view's hash: enough to tell versions of one view apart.
@@ -78,16 +94,15 @@ fn views(
     views.into_iter().map(version).collect()
 }
 
-/// Adds what a pattern names, or takes away what `!pattern` names; none when a broken view stands in the
-/// way of knowing.
-fn expand(
+/// Adds what the pattern `written` in `entry` names, or takes away what `!pattern` names; none when a broken view
+/// stands in the way of knowing.
+pub(super) fn expand(
     entry: &Entry<'_>,
+    written: &str,
     catalogue: &Catalogue,
-    entity: &EntityName,
-    request: &Request,
+    (entity, request): (&EntityName, &Request),
     chosen: &mut IndexSet<FeatureName>,
 ) -> Option<()> {
-    let written = entry.words()?.trim();
     if let Some(pattern) = written.strip_prefix('!') {
         let before = chosen.len();
         chosen.retain(|name| !fits(pattern, name));
@@ -100,7 +115,7 @@ fn expand(
         return Some(());
     }
     if !written.contains('*') {
-        return one(entry, written, catalogue, entity, request, chosen);
+        return one(entry, written, catalogue, (entity, request), chosen);
     }
     let fields = request.keys().map(|name| format!("request.{name}").parse());
     let all = catalogue.features(entity).into_iter().chain(fields.filter_map(Result::ok));
@@ -124,11 +139,13 @@ fn one(
     entry: &Entry<'_>,
     written: &str,
     catalogue: &Catalogue,
-    entity: &EntityName,
-    request: &Request,
+    (entity, request): (&EntityName, &Request),
     chosen: &mut IndexSet<FeatureName>,
 ) -> Option<()> {
-    let name: FeatureName = entry.parsed()?;
+    let Ok(name) = written.parse::<FeatureName>() else {
+        entry.parsed::<FeatureName>();
+        return None;
+    };
     match meaning(catalogue, entity, request, &name) {
         Meaning::Feature(_) => {
             chosen.insert(name);

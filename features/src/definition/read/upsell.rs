@@ -1,23 +1,25 @@
-//! `pipeline = "upsell"` and its rules.
+//! `pipeline = "upsell"`, its rules, its second look and how its answers are arranged.
 
 use std::cell::RefCell;
 
 use indexmap::{IndexMap, IndexSet};
 
 use crate::definition::raw::{Entry, Finding, Section};
+use crate::definition::read::arrangement::arrangement;
 use crate::definition::read::condition::{column, key_column, over_columns};
 use crate::definition::read::derived::blame;
 use crate::definition::read::model::Known;
 use crate::definition::read::request::fields;
+use crate::definition::read::rerank::rerank;
 use crate::definition::read::source::named;
 use crate::definition::read::view::entity;
 use crate::definition::scope::{Request, RuleScope, text_columns};
-use crate::definition::{RuleSpec, Source, UpsellSpec};
+use crate::definition::{Arrangement, RuleSpec, Source, UpsellSpec};
 use crate::expression::Expression;
 use crate::ids::{ColumnName, EntityName, LocalName};
 use crate::value::ValueType;
 
-pub(super) const KEYS: [&str; 12] = [
+pub(super) const KEYS: [&str; 15] = [
     "source",
     "where",
     "user_entity",
@@ -30,6 +32,9 @@ pub(super) const KEYS: [&str; 12] = [
     "not_bought_within",
     "rules",
     "request",
+    "rerank",
+    "diversity",
+    "margin",
 ];
 
 pub(super) fn upsell(section: &Section<'_>, known: &Known<'_>) -> Option<UpsellSpec> {
@@ -37,9 +42,16 @@ pub(super) fn upsell(section: &Section<'_>, known: &Known<'_>) -> Option<UpsellS
     let of = |key: &str| section.get(key).map(|e| entity(&e, known.catalogue));
     let (user_entity, item_entity) = (of("user_entity"), of("item_entity"));
     // An entity that is named but wrong has been blamed; rules over it are not blamed again.
-    let rules = match (&user_entity, &item_entity) {
-        (Some(None), _) | (_, Some(None)) => IndexMap::new(),
-        _ => rules(section, known, user_entity.clone().flatten(), item_entity.clone().flatten()),
+    let (rules, rerank, arrangement) = match (&user_entity, &item_entity) {
+        (Some(None), _) | (_, Some(None)) => (IndexMap::new(), None, Arrangement::default()),
+        _ => {
+            let (customer, product) = (user_entity.clone().flatten(), item_entity.clone().flatten());
+            let request: Request =
+                fields(section).into_iter().map(|(name, (kind, _))| (name, kind)).collect();
+            let scope = || scope(known, (customer.as_ref(), product.as_ref()), &request);
+            let rerank = rerank(section, known, (customer.as_ref(), product.as_ref()));
+            (rules(section, &scope), rerank, arrangement(section, &scope))
+        }
     };
     let (source, user_entity, item_entity) = (source?, user_entity.flatten(), item_entity.flatten());
     let user = key(section, "user", user_entity.as_ref(), source, known);
@@ -58,6 +70,8 @@ pub(super) fn upsell(section: &Section<'_>, known: &Known<'_>) -> Option<UpsellS
         user_entity,
         item_entity,
         rules,
+        rerank,
+        arrangement,
     })
 }
 
@@ -83,28 +97,26 @@ fn key(
     key_column(&entry, source, entity.key.as_str(), entry.at())
 }
 
-fn rules(
-    section: &Section<'_>,
-    known: &Known<'_>,
-    customer: Option<EntityName>,
-    product: Option<EntityName>,
-) -> IndexMap<String, RuleSpec> {
-    let request: Request = fields(section).into_iter().map(|(name, (kind, _))| (name, kind)).collect();
-    let mut rules = IndexMap::new();
-    for entry in section.section("rules").map(|s| s.entries()).unwrap_or_default() {
-        let scope = RuleScope {
-            catalogue: known.catalogue,
-            customer: customer.as_ref(),
-            product: product.as_ref(),
-            request: &request,
-            inputs: RefCell::new(IndexSet::new()),
-            trouble: RefCell::new(None),
-        };
-        if let Some((name, rule)) = rule(&entry, scope) {
-            rules.insert(name.to_string(), rule);
-        }
+/// What names mean for one expression.
+fn scope<'k>(
+    known: &Known<'k>,
+    (customer, product): (Option<&'k EntityName>, Option<&'k EntityName>),
+    request: &'k Request,
+) -> RuleScope<'k> {
+    RuleScope {
+        catalogue: known.catalogue,
+        customer,
+        product,
+        request,
+        inputs: RefCell::new(IndexSet::new()),
+        trouble: RefCell::new(None),
     }
-    rules
+}
+
+fn rules<'c>(section: &Section<'_>, scope: &dyn Fn() -> RuleScope<'c>) -> IndexMap<String, RuleSpec> {
+    let entries = section.section("rules").map(|s| s.entries()).unwrap_or_default();
+    let read = entries.iter().filter_map(|entry| rule(entry, scope()));
+    read.map(|(name, rule)| (name.to_string(), rule)).collect()
 }
 
 fn rule(entry: &Entry<'_>, scope: RuleScope<'_>) -> Option<(LocalName, RuleSpec)> {

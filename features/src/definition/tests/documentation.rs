@@ -29,7 +29,7 @@ event_time = "at"
 columns = { customer_id = "text", at = "time", quarter = "text", target = "float", commit = "float" }
 [source.stock]
 event_time = "at"
-columns = { stock_code = "text", at = "time", quantity = "int", country = "text" }
+columns = { stock_code = "text", at = "time", quantity = "int", country = "text", category = "text", price = "float", cost = "float" }
 [source.profile]
 event_time = "at"
 columns = { customer_id = "text", at = "time", country = "text" }
@@ -38,7 +38,7 @@ columns = { customer_id = "text", at = "time", country = "text" }
 entity = "product"
 kind = "latest"
 source = "stock"
-features = ["quantity", "country"]
+features = ["quantity", "country", "category", "price", "cost"]
 [view.plan]
 entity = "customer"
 kind = "latest"

@@ -293,6 +293,42 @@ fn storefront_rules_are_bound_to_their_inputs() {
 }
 
 #[test]
+fn a_second_look_reads_features_of_both_sides_under_their_own_hash() {
+    let project = parse(WHOLE);
+    let rerank = |project: &Project| {
+        let Pipeline::Upsell(upsell) = &project.models["upsell"].pipeline else { panic!("not upsell") };
+        upsell.rerank.clone().unwrap()
+    };
+    let (customer, product) = (rerank(&project).customer.unwrap(), rerank(&project).product.unwrap());
+    let names = |set: &FeatureSet| set.features.iter().map(|f| f.name.to_string()).collect::<Vec<_>>();
+    assert_eq!(names(&product), ["stock.quantity", "stock.country"]);
+    assert!(names(&customer).iter().all(|name| name.starts_with("orders.") && name != "orders.lines_30d"));
+    assert!(!names(&customer).is_empty() && customer.hash != product.hash);
+    let one = parse(
+        &WHOLE.replace("\"customer.orders.*\", \"!customer.orders.lines_30d\"", "\"product.stock.country\""),
+    );
+    assert!(rerank(&one).customer.is_none());
+    assert_eq!(rerank(&one).product, Some(product));
+}
+
+#[test]
+fn what_arranges_an_answer_is_bound_to_its_inputs() {
+    let project = parse(WHOLE);
+    let Pipeline::Upsell(upsell) = &project.models["upsell"].pipeline else { panic!("not upsell") };
+    let (diversity, margin) =
+        (upsell.arrangement.diversity.clone().unwrap(), upsell.arrangement.margin.clone().unwrap());
+    assert_eq!((diversity.weight, diversity.by.len(), margin.weight), (0.2, 2, 0.3));
+    assert_eq!(diversity.by[1].inputs, [RuleInput::Item]);
+    assert_eq!(margin.value.inputs, [RuleInput::Product("stock.quantity".parse().unwrap())]);
+    assert_eq!(margin.value.expression.evaluate(&[Value::Int(4)], Timestamp(0)), Value::Float(8.0));
+    let bare =
+        WHOLE.lines().filter(|line| !line.starts_with("diversity") && !line.starts_with("margin = { v"));
+    let project = parse(&bare.collect::<Vec<_>>().join("\n"));
+    let Pipeline::Upsell(upsell) = &project.models["upsell"].pipeline else { panic!("not upsell") };
+    assert!(upsell.arrangement.is_none());
+}
+
+#[test]
 fn a_policy_is_an_ordered_list_of_conditions_over_score_and_features() {
     let project = parse(WHOLE);
     let policy = project.models["win"].serving.policy.as_ref().unwrap();

@@ -140,8 +140,8 @@ fn names_that_lead_nowhere_are_told_with_the_nearest() {
         ),
         ("key = \"deal.account_id\"", "key = \"deal.amount\"", "`deal.amount` cannot hold a key"),
         (
-            "product.stock.quantity",
-            "product.stok.quantity",
+            "in_stock = \"product.stock.quantity",
+            "in_stock = \"product.stok.quantity",
             "unknown name `product.stok.quantity` (in `in_stock`); did you mean `product.stock.quantity`?",
         ),
     ] {
@@ -238,6 +238,44 @@ fn any_text_gives_mistakes_and_never_a_panic() {
         "[source.s]\ncompute = 1\ncolumns = 2",
     ] {
         assert!(!mistakes(text).is_empty(), "{text}");
+    }
+}
+
+#[test]
+fn mistakes_about_the_arrangement_of_answers_are_told_with_what_was_meant() {
+    for (from, to, told) in [
+        ("weight = 0.2 }", "weight = 2 }", "expected a weight from 0 to 1"),
+        (", weight = 0.3 }", " }", "`weight` is missing"),
+        ("{ by = [", "{ bye = [", "unknown key `bye` in [diversity]; did you mean `by`?"),
+        ("[\"product.stock.country\", \"left(item, 2)\"]", "[]", "`by`"),
+        ("product.stock.country\", \"left", "product.stock.county\", \"left", "did you mean"),
+        ("product.stock.quantity * 2", "request.country", "the expression must be float, but is text"),
+        ("product.stock.quantity * 2", "customer.orders.lines_30d", "is the same for every product"),
+    ] {
+        let found = after(from, to);
+        assert!(found.contains(told), "{told}: {found}");
+    }
+}
+
+#[test]
+fn mistakes_about_a_second_look_are_told_with_what_was_meant() {
+    for (from, to, told) in [
+        ("[\"product.stock.*\"", "[\"stock.*\"", "expected a list such as"),
+        (
+            "[\"product.stock.*\"",
+            "[\"product.stok.*\"",
+            "no feature of `product` fits `stok.*`; did you mean `stock`?",
+        ),
+        (
+            "[\"product.stock.*\"",
+            "[\"product.stock.quantty\"",
+            "unknown feature `stock.quantty` of `product`",
+        ),
+        ("\"!customer.orders.lines_30d\"", "\"!customer.orders.lines_31d\"", "leaves nothing out"),
+        ("rerank = [", "rerank = [3, ", "`rerank`"),
+    ] {
+        let found = after(from, to);
+        assert!(found.contains(told), "{told}: {found}");
     }
 }
 

@@ -3,7 +3,8 @@
 use std::cell::RefCell;
 use std::sync::OnceLock;
 
-use scorehouse_features::time::Timestamp;
+use scorehouse_features::time::{DAY, Timestamp};
+use scorehouse_features::value::Value;
 
 use super::blend::{Component, Reads, Voice, root_mean_square, roundings};
 use super::coarse::Coarse;
@@ -11,6 +12,8 @@ use super::order::{Order, Ranked, Space};
 use super::parts::Parts;
 use super::profile::{Evidence, Past, together};
 use super::query::{Because, Query, Recommended};
+use super::rerank::{RERANKED, Standing, mean, reordered, share};
+use super::storefront::{ByRelevance, Plain, Storefront};
 use crate::error::ModelError;
 
 /// A frozen recommender.
@@ -20,6 +23,7 @@ pub struct Recommender {
     order: Order,
     /// What popularity alone gives to every item, before the lift.
     shares: Vec<f32>,
+    mean_popularity: f32,
     /// For each component, the vectors of its items in few bits, if it has any.
     coarse: OnceLock<Vec<Option<Coarse>>>,
 }
@@ -46,8 +50,16 @@ thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
+/// The candidates of one question.
+pub(super) struct Pool<'a> {
+    /// Items and their scores, the best first.
+    pub items: &'a [(u32, f32)],
+    pub known: &'a Known,
+    pub voices: &'a [Voice<'a>],
+}
+
 /// What one question says of the customer.
-struct Known {
+pub(super) struct Known {
     /// Everything the customer has had, for the repeat rule.
     pasts: Vec<Past>,
     profile: Vec<Evidence>,
@@ -67,7 +79,8 @@ impl Recommender {
         let size = root_mean_square(&parts.popularity);
         let share = if size > 0.0 { parts.popularity_weight / size } else { 0.0 };
         let shares = parts.popularity.iter().map(|popularity| share * popularity).collect();
-        Ok(Self { parts, order, shares, coarse: OnceLock::new() })
+        let mean_popularity = mean(&parts.popularity);
+        Ok(Self { parts, order, shares, mean_popularity, coarse: OnceLock::new() })
     }
 
     /// Derives now what the first answer would otherwise wait for.
@@ -96,10 +109,17 @@ impl Recommender {
         allowed: &mut dyn FnMut(&str) -> bool,
         n: usize,
     ) -> Vec<Recommended> {
+        self.recommend_at(query, &mut Plain { allowed, n })
+    }
+
+    /// The items that `storefront` shows of the best that it allows, in its order.
+    ///
+    /// Scores are those of the components, whatever the order, and reasons add up to them.
+    pub fn recommend_at(&self, query: &Query<'_>, storefront: &mut dyn Storefront) -> Vec<Recommended> {
         SCRATCH.with(|scratch| match scratch.try_borrow_mut() {
-            Ok(mut scratch) => self.recommend_with(query, allowed, n, &mut scratch),
-            // `allowed` asks a recommender itself.
-            Err(_) => self.recommend_with(query, allowed, n, &mut Scratch::default()),
+            Ok(mut scratch) => self.recommend_in(query, storefront, &mut scratch),
+            // The storefront asks a recommender itself.
+            Err(_) => self.recommend_in(query, storefront, &mut Scratch::default()),
         })
     }
 
@@ -111,6 +131,15 @@ impl Recommender {
         n: usize,
         scratch: &mut Scratch,
     ) -> Vec<Recommended> {
+        self.recommend_in(query, &mut Plain { allowed, n }, scratch)
+    }
+
+    fn recommend_in(
+        &self,
+        query: &Query<'_>,
+        storefront: &mut dyn Storefront,
+        scratch: &mut Scratch,
+    ) -> Vec<Recommended> {
         let known = self.know(query);
         let Scratch { components, bounds, space } = scratch;
         let voices = self.voices(&known, components);
@@ -118,16 +147,67 @@ impl Recommender {
         let mut ranked = Ranked::new(&self.order, bounds, space);
         ranked.without(&known.basket);
         ranked.without(&self.not_again(&known.pasts, query.as_of));
-        let mut answer = Vec::with_capacity(n.min(1000));
-        while answer.len() < n {
-            let Some((item, score)) = ranked.next(n, |item| self.score(&voices, item)) else { break };
-            let name = self.parts.items.name(item as usize);
-            if allowed(name) {
-                let because = self.because(&voices, item, query.because);
-                answer.push(Recommended { item: name.to_owned(), score, because });
+        let most = storefront.pool();
+        let mut pool = Vec::with_capacity(most.min(1000));
+        while pool.len() < most {
+            let Some((item, score)) = ranked.next(most, |item| self.score(&voices, item)) else { break };
+            if storefront.allows(self.parts.items.name(item as usize)) {
+                pool.push((item, score));
             }
         }
-        answer
+        let candidates = Pool { items: &pool, known: &known, voices: &voices };
+        let found = self.by_relevance(&candidates, query.as_of, storefront);
+        let shown = storefront.arrange(found);
+        let told = |(item, score): (u32, f32)| Recommended {
+            item: self.parts.items.name(item as usize).to_owned(),
+            score,
+            because: self.because(&voices, item, query.because),
+        };
+        shown.into_iter().filter_map(|at| pool.get(at).copied()).map(told).collect()
+    }
+
+    /// The candidates in the order of their scores, or of a second look where there is one and it can be had.
+    fn by_relevance(
+        &self,
+        pool: &Pool<'_>,
+        as_of: Timestamp,
+        storefront: &mut dyn Storefront,
+    ) -> ByRelevance {
+        let all = pool.items.len();
+        let by_score = || ByRelevance { order: (0..all).collect(), values: Vec::new() };
+        // Nobody without a past was learnt from: what is popular answers strangers.
+        let learnt = self.parts.reranker.as_ref().filter(|_| !pool.known.pasts.is_empty());
+        let Some(reranker) = learnt else { return by_score() };
+        let mut rows = Vec::with_capacity(all.min(RERANKED));
+        for place in 0..all.min(RERANKED) {
+            let mut row = self.standing(pool, place, as_of);
+            if !storefront.facts(place, &mut row) {
+                return by_score();
+            }
+            rows.push(row);
+        }
+        let values = reranker.values(&rows, as_of);
+        ByRelevance { order: reordered(&values, all), values }
+    }
+
+    /// What is known here of the candidate at `place`, as a second look reads it.
+    pub(super) fn standing(&self, pool: &Pool<'_>, place: usize, as_of: Timestamp) -> Vec<Value> {
+        let Pool { items, known, voices } = pool;
+        let (item, score) = items[place];
+        let had = known.pasts.binary_search_by_key(&item, |past| past.item).ok().map(|at| known.pasts[at]);
+        let days = |last: Timestamp| as_of.0.saturating_sub(last.0) as f64 / DAY as f64;
+        let of_profile = self.parts.components.iter().filter(|component| component.reads == Reads::Profile);
+        let said = |component| voices.iter().find(|v| v.is_of(component)).map_or(0.0, |v| v.said(item));
+        let said: Vec<f32> = of_profile.map(said).collect();
+        let standing = Standing {
+            place,
+            score: share(score, items[0].1),
+            popularity: share(self.parts.popularity[item as usize], self.mean_popularity),
+            had: had.map(|past| (days(past.last), past.weight)),
+            items_before: known.pasts.len(),
+            said: &said,
+        };
+        standing.inputs().collect()
     }
 
     /// The numbers and scores of the best `n` items for each past that the repeat rule allows, the best first:
@@ -165,7 +245,7 @@ impl Recommender {
         .collect()
     }
 
-    fn know(&self, query: &Query<'_>) -> Known {
+    pub(super) fn know(&self, query: &Query<'_>) -> Known {
         let parts = &self.parts;
         let pasts = match query.history {
             Some(live) => together(
@@ -190,7 +270,7 @@ impl Recommender {
     }
 
     /// The components that have something to say about a customer, in their order.
-    fn voices<'a>(&'a self, known: &'a Known, space: &'a mut Vec<Vec<f32>>) -> Vec<Voice<'a>> {
+    pub(super) fn voices<'a>(&'a self, known: &'a Known, space: &'a mut Vec<Vec<f32>>) -> Vec<Voice<'a>> {
         let (parts, coarse) = (&self.parts, self.coarse());
         space.resize(parts.components.len(), Vec::new());
         let components = parts.components.iter().zip(coarse).zip(space);
@@ -216,7 +296,7 @@ impl Recommender {
     }
 
     /// The score of one item.
-    fn score(&self, voices: &[Voice<'_>], item: u32) -> f32 {
+    pub(super) fn score(&self, voices: &[Voice<'_>], item: u32) -> f32 {
         let share = self.shares[item as usize];
         let sum = voices.iter().fold(share, |sum, voice| sum + voice.part(item));
         sum * self.parts.lift[item as usize]

@@ -41,6 +41,7 @@ pub enum Learnt {
 
 /// A component that has something to say about a customer: its scores, and what is needed to explain them.
 pub(super) struct Voice<'a> {
+    component: &'a Component,
     said: Said<'a>,
     profile: &'a [Evidence],
     /// What the component's scores are multiplied by in the blend.
@@ -115,11 +116,26 @@ impl Component {
             (Learnt::Factors(_), None) => return None,
         };
         let factor = self.weight / size;
-        (size.is_finite() && size > 0.0 && factor.is_finite()).then_some(Voice { said, profile, factor })
+        (size.is_finite() && size > 0.0 && factor.is_finite()).then_some(Voice {
+            component: self,
+            said,
+            profile,
+            factor,
+        })
     }
 }
 
 impl Voice<'_> {
+    /// True when it is `component`'s.
+    pub(super) fn is_of(&self, component: &Component) -> bool {
+        std::ptr::eq(self.component, component)
+    }
+
+    /// What the component says of `item`, at unit size.
+    pub(super) fn said(&self, item: u32) -> f32 {
+        self.part(item) / self.component.weight
+    }
+
     /// What the component adds to the score of `item` in the blend.
     pub(super) fn part(&self, item: u32) -> f32 {
         let score = match &self.said {

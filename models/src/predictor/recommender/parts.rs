@@ -2,12 +2,13 @@
 
 use scorehouse_features::time::Timestamp;
 
-use super::blend::{Component, Learnt};
+use super::blend::{Component, Learnt, Reads};
 use super::histories::Histories;
 use super::names::Names;
 use super::neighbours::Neighbours;
 use super::profile::{Strength, WeightScale};
 use super::query::Repeat;
+use super::rerank::Reranker;
 use crate::error::ModelError;
 
 /// What a recommender is put together from.
@@ -25,6 +26,8 @@ pub struct Parts {
     pub repeat: Repeat,
     /// What it has learnt.
     pub components: Vec<Component>,
+    /// The second look at the best candidates; none: scores decide.
+    pub reranker: Option<Reranker>,
     /// Each item's recent popularity: interactions, faded; finite, not negative. It orders items for a
     /// stranger and settles ties.
     pub popularity: Vec<f32>,
@@ -57,6 +60,8 @@ impl Parts {
         }
         self.histories = self.histories.checked(self.users.len(), items)?;
         self.components = self.components.into_iter().map(|c| c.checked(items)).collect::<Result<_, _>>()?;
+        let reads_profile = self.components.iter().filter(|c| c.reads == Reads::Profile).count();
+        self.reranker = self.reranker.map(|reranker| reranker.checked(reads_profile)).transpose()?;
         Ok(self)
     }
 }

@@ -69,6 +69,7 @@ proptest! {
             repeat: Repeat::Never,
             components,
             popularity: (0..items).map(|n| (number(n + seed, 0) + 1.0) * 5.0).collect(),
+            reranker: None,
             popularity_weight: share,
             lift: (0..items).map(|n| if lifted { 1.5 + number(n + seed, 1) } else { 1.0 }).collect(),
             until: Timestamp(0),

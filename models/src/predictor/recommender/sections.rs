@@ -1,4 +1,4 @@
-//! A recommender as two sections of an artifact: settings as JSON, numbers as arrays.
+//! A recommender as sections of an artifact: settings as JSON, numbers as arrays, and those of a second look.
 
 use scorehouse_features::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -13,11 +13,13 @@ use super::neighbours::Neighbours;
 use super::parts::Parts;
 use super::profile::Strength;
 use super::query::Repeat;
+use super::rerank::Reranker;
 use crate::artifact::{Sections, Tensors};
 use crate::error::ModelError;
 
-/// The newest layout of the sections that this version reads, and the one it writes.
-const LAYOUT: u32 = 1;
+/// The newest layout of the sections that this version reads: 1 holds components, 2 also a second look. Each recommender
+/// is written in the oldest that can hold it.
+const LAYOUT: u32 = 2;
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -70,7 +72,7 @@ impl Recommender {
         let put = |(at, component)| put_component(&mut tensors, at, component);
         let components = parts.components.iter().enumerate().map(put).collect();
         let settings = Settings {
-            layout: LAYOUT,
+            layout: if parts.reranker.is_some() { 2 } else { 1 },
             items: parts.items.len(),
             users: parts.users.len(),
             until: parts.until.0,
@@ -80,6 +82,9 @@ impl Recommender {
             components,
         };
         sections.put_json(prefix, &settings)?;
+        if let Some(reranker) = &parts.reranker {
+            reranker.write(prefix, sections)?;
+        }
         sections.put_tensors(&arrays(prefix), &tensors)
     }
 
@@ -106,7 +111,12 @@ impl Recommender {
         let component = |(at, settings)| component(&tensors, at, settings, items.len());
         let components =
             settings.components.into_iter().enumerate().map(component).collect::<Result<_, _>>()?;
+        let reranker = match settings.layout {
+            0 | 1 => None,
+            _ => Some(Reranker::read(prefix, sections)?),
+        };
         Self::new(Parts {
+            reranker,
             users,
             histories,
             strength: settings.strength,

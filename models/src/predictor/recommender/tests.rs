@@ -3,8 +3,13 @@
 use proptest::prelude::*;
 use scorehouse_features::time::{DAY, Span, Timestamp};
 
+use scorehouse_features::value::{Value, ValueType};
+
+use super::answer::Pool;
 use super::*;
 use crate::artifact::Sections;
+use crate::predictor::{ForestBuilder, Scale, SplitRule, TreeNode};
+use crate::{EncodedColumn, Encoder, InputField, Output, Signature, Transform};
 
 const ITEMS: usize = 40;
 
@@ -49,6 +54,7 @@ fn parts() -> Parts {
             component("factors", 0.7, Reads::Profile, Learnt::Factors(factors)),
             component("basket", 0.3, Reads::Basket, Learnt::Neighbours(neighbours())),
         ],
+        reranker: None,
         popularity: (0..ITEMS).map(|n| ((n * 13) % 40) as f32).collect(),
         popularity_weight: 0.0,
         lift: (0..ITEMS).map(|n| 0.5 + (n % 4) as f32 * 0.25).collect(),
@@ -129,6 +135,41 @@ fn contributions_add_up_to_the_score() {
         assert!((sum - suggested.score).abs() < 1e-3, "{suggested:?}");
     }
     assert!(answer[0].because.iter().any(|b| b.item == "item 11"));
+}
+
+/// Allows every second item and shows the last three found, the last first.
+struct Backwards {
+    asked: usize,
+}
+
+impl Storefront for Backwards {
+    fn pool(&self) -> usize {
+        10
+    }
+
+    fn allows(&mut self, _: &str) -> bool {
+        self.asked += 1;
+        self.asked.is_multiple_of(2)
+    }
+
+    fn arrange(&mut self, found: ByRelevance) -> Vec<usize> {
+        assert_eq!(found, ByRelevance { order: (0..10).collect(), values: Vec::new() });
+        // A number that no candidate has shows nothing.
+        found.order.into_iter().rev().take(3).chain([99]).collect()
+    }
+}
+
+#[test]
+fn a_storefront_decides_what_is_shown_and_where_and_reasons_still_add_up() {
+    let recommender = recommender();
+    let query = Query { because: 99, ..Query::user("ann", now()) };
+    let all = recommender.recommend(&query, &mut |_| true, 20);
+    let shown = recommender.recommend_at(&query, &mut Backwards { asked: 0 });
+    assert_eq!(shown, [19, 17, 15].map(|at: usize| all[at].clone()));
+    for suggested in &shown {
+        let sum: f32 = suggested.because.iter().map(|b| b.contribution).sum();
+        assert!((sum - suggested.score).abs() < 1e-3, "{suggested:?}");
+    }
 }
 
 #[test]
@@ -231,4 +272,134 @@ fn sections_that_do_not_fit_are_refused() {
         sections.put_tensors("p.arrays", &tensors).unwrap();
         assert!(Recommender::read("p", &sections).is_err(), "{name}");
     }
+}
+
+/// A recommender that looks a second time: a product's price above 50 takes it to the front.
+fn with_second_look() -> Recommender {
+    let inputs = OWN.iter().map(|name| (*name).to_owned());
+    let inputs = inputs.chain(["a", "b", "c"].map(str::to_owned)).chain(["product.price".to_owned()]);
+    let field = |name| InputField { name, value_type: ValueType::Float, words: None, group: None };
+    let inputs: Vec<InputField> = inputs.map(field).collect();
+    let price = inputs.len() - 1;
+    let signature =
+        Signature { entity: None, feature_set: None, inputs: inputs.clone(), output: Output::Value };
+    let column = EncodedColumn::new(price, Transform::Number);
+    let mut builder = ForestBuilder::new(1, 0.0, Scale::LogOdds);
+    let leaf = |value| TreeNode::Leaf { value, cover: 1.0 };
+    let split =
+        TreeNode::Split { column: 0, rule: SplitRule::AtMost(50.0), missing_left: true, left: 1, right: 2 };
+    builder.add(&[split, leaf(0.0), leaf(9.0)]).unwrap();
+    let read = FactsRead { features: vec!["shelf.price".parse().unwrap()], hash: "h".into() };
+    let reranker = Reranker {
+        inputs,
+        customer: FactsRead::default(),
+        product: read,
+        encoder: Encoder::new(vec![column], &signature).unwrap(),
+        forest: builder.finish(),
+    };
+    Recommender::new(Parts { reranker: Some(reranker), ..parts() }).unwrap()
+}
+
+/// Every third candidate costs 80, the others 20, or nobody knows.
+struct Priced {
+    knows: bool,
+    values: Vec<f64>,
+}
+
+impl Storefront for Priced {
+    fn pool(&self) -> usize {
+        9
+    }
+
+    fn allows(&mut self, _: &str) -> bool {
+        true
+    }
+
+    fn facts(&mut self, candidate: usize, facts: &mut Vec<Value>) -> bool {
+        facts.push(Value::Float(if candidate % 3 == 2 { 80.0 } else { 20.0 }));
+        self.knows
+    }
+
+    fn arrange(&mut self, found: ByRelevance) -> Vec<usize> {
+        self.values = found.values;
+        found.order
+    }
+}
+
+#[test]
+fn a_second_look_reorders_by_what_is_known_of_products_and_reasons_still_add_up() {
+    let recommender = with_second_look();
+    let query = Query { because: 99, ..Query::user("ann", now()) };
+    let all = recommender.recommend(&query, &mut |_| true, 9);
+    let mut shelf = Priced { knows: true, values: Vec::new() };
+    let shown = recommender.recommend_at(&query, &mut shelf);
+    assert_eq!(shown, [2, 5, 8, 0, 1, 3, 4, 6, 7].map(|at: usize| all[at].clone()));
+    assert_eq!(shelf.values.len(), 9);
+    let sum = |of: &Recommended| of.because.iter().map(|b| b.contribution).sum::<f32>();
+    assert!(shown.iter().all(|suggested| (sum(suggested) - suggested.score).abs() < 1e-3));
+    let mut stranger = Priced { knows: true, values: Vec::new() };
+    let popular = recommender.recommend(&Query::stranger(now()), &mut |_| true, 9);
+    let query_of_stranger = Query::stranger(now());
+    assert_eq!(recommender.recommend_at(&query_of_stranger, &mut stranger), popular);
+    let mut blind = Priced { knows: false, values: Vec::new() };
+    assert_eq!(recommender.recommend_at(&query, &mut blind), all);
+    assert!(blind.values.is_empty());
+}
+
+#[test]
+fn what_components_say_of_a_candidate_adds_up_to_its_score() {
+    let recommender = with_second_look();
+    let (known, mut space) = (recommender.know(&Query::user("ann", now())), Vec::new());
+    let voices = recommender.voices(&known, &mut space);
+    let items: Vec<(u32, f32)> =
+        (0..ITEMS as u32).map(|item| (item, recommender.score(&voices, item))).collect();
+    let pool = Pool { items: &items, known: &known, voices: &voices };
+    let parts = recommender.parts();
+    for item in 0..ITEMS {
+        let row = recommender.standing(&pool, item, now());
+        let said = |at: usize| match row[OWN.len() + at] {
+            Value::Float(said) => said as f32,
+            _ => panic!("{row:?}"),
+        };
+        let weights = parts.components.iter().filter(|c| c.reads == Reads::Profile).map(|c| c.weight);
+        let sum: f32 = weights.enumerate().map(|(at, weight)| weight * said(at)).sum();
+        let score = items[item].1 / parts.lift[item];
+        assert!((sum - score).abs() < 1e-3, "{item}: {sum} against {score}");
+    }
+}
+
+#[test]
+fn a_second_look_is_stored_in_a_layout_of_its_own() {
+    let recommender = with_second_look();
+    let mut sections = Sections::default();
+    recommender.write("predictor", &mut sections).unwrap();
+    assert_eq!(Recommender::read("predictor", &sections).unwrap(), recommender);
+    let layout = |of: &Recommender| {
+        let mut sections = Sections::default();
+        of.write("p", &mut sections).unwrap();
+        sections.json::<serde_json::Value>("p").unwrap()["layout"].clone()
+    };
+    assert_eq!((layout(&recommender), layout(&super::tests::recommender())), (2.into(), 1.into()));
+}
+
+#[test]
+fn a_second_look_that_does_not_fit_is_refused() {
+    let parts = |change: fn(&mut Reranker)| {
+        let mut parts = with_second_look().parts().clone();
+        if let Some(reranker) = &mut parts.reranker {
+            change(reranker);
+        }
+        Recommender::new(parts)
+    };
+    assert!(parts(|_| ()).is_ok());
+    assert!(parts(|r| r.inputs.truncate(4)).is_err());
+    assert!(parts(|r| r.product.features.clear()).is_err());
+    assert!(
+        parts(|r| r.encoder = Encoder::new(
+            Vec::new(),
+            &Signature { entity: None, feature_set: None, inputs: r.inputs.clone(), output: Output::Value }
+        )
+        .unwrap())
+        .is_err()
+    );
 }

@@ -1,5 +1,6 @@
 //! Products for a customer, a basket or a stranger, under the project's rules.
 
+mod arrangement;
 mod evidence;
 mod past;
 mod question;

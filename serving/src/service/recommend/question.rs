@@ -2,16 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use rustc_hash::FxHashSet;
 use scorehouse_features::ids::EntityKey;
 use scorehouse_features::online::OnlineStore;
 use scorehouse_features::time::Timestamp;
+use scorehouse_features::value::Value;
 use scorehouse_features::view::RequestFields;
-use scorehouse_models::predictor::recommender::{Interaction, Query, Recommended};
+use scorehouse_models::predictor::recommender::{ByRelevance, Interaction, Query, Recommended, Storefront};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use super::arrangement::Traits;
 use super::past::Bought;
-use super::shelf::{Shelf, Visit};
+use super::shelf::{OpenShelf, Shelf, Visit};
 use crate::error::ServeError;
 use crate::live_model::LiveModel;
 
@@ -37,12 +40,23 @@ pub struct Question<'a> {
 /// What was found for a question.
 #[derive(Debug)]
 pub struct Found {
-    /// The products, the best first.
+    /// The products, the first one first.
     pub items: Vec<Recommended>,
+    /// How each came to its place; empty where scores alone decide.
+    pub notes: Vec<Note>,
     /// Whether anything is known of the customer's past.
     pub known: Option<bool>,
     /// What it was made from.
     pub seen: Seen,
+}
+
+/// How a product came to its place.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Note {
+    /// Its place by score alone, from 1.
+    pub place: usize,
+    /// What selling it earns, where the project declares that: none where it is not known.
+    pub margin: Option<Option<f64>>,
 }
 
 /// What an answer was made from besides the question, short enough to be kept with every answer: a replay lays it beside
@@ -64,6 +78,14 @@ pub struct Seen {
     pub held: BTreeMap<String, usize>,
     /// Products looked at that the customer had just bought.
     pub just_bought: usize,
+    /// What a second look made of the products: how many, and the first 16 hex digits of BLAKE3 over its numbers; empty
+    /// where scores decided.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub reranked: String,
+    /// What arranged the products: how many, and the first 16 hex digits of BLAKE3 over what was read of them; empty
+    /// where relevance alone decides.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub arranged: String,
     /// The rules' fingerprint; empty without any.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub rules: String,
@@ -115,15 +137,13 @@ pub fn find(
     };
     let visit =
         Visit { online, customer: question.customer, as_of: question.as_of, request: question.fields };
-    let mut open = shelf.open(visit)?;
-    let mut just_bought = 0;
-    let mut allowed = |item: &str| {
-        let again = recent.contains(item);
-        just_bought += usize::from(again);
-        !again && open.allows(item)
-    };
-    let items = recommender.recommend(&query, &mut allowed, question.n);
+    let open = shelf.open(visit)?;
+    let mut counter =
+        Counter { shelf, open, recent, just_bought: 0, n: question.n, notes: Vec::new(), values: Vec::new() };
+    let items = recommender.recommend_at(&query, &mut counter);
+    let Counter { open, just_bought, notes, values, .. } = counter;
     let customer = open.customer().map(|(name, value)| (name.to_owned(), value.to_json())).collect();
+    let arranged = if shelf.arranges() { digest(open.traits()) } else { String::new() };
     let held = shelf.names().map(str::to_owned).zip(open.close()?).collect();
     let known = question.customer.map(|key| match &past {
         Some(past) => !past.is_empty(),
@@ -131,8 +151,74 @@ pub fn find(
     });
     let past = past.as_deref().map(PastSeen::of);
     let rules = shelf.fingerprint().to_owned();
-    let seen = Seen { stranger: false, past, customer, held, just_bought, rules };
-    Ok(Found { items, known, seen })
+    let reranked = if values.is_empty() { String::new() } else { digest_of_values(&values) };
+    let seen = Seen { stranger: false, past, customer, held, just_bought, reranked, arranged, rules };
+    Ok(Found { items, notes, known, seen })
+}
+
+/// Shows what the rules allow and was not just bought, arranged as declared.
+struct Counter<'a> {
+    shelf: &'a Shelf,
+    open: OpenShelf<'a>,
+    recent: FxHashSet<&'a str>,
+    just_bought: usize,
+    n: usize,
+    notes: Vec<Note>,
+    /// What a second look made of the candidates.
+    values: Vec<f64>,
+}
+
+impl Storefront for Counter<'_> {
+    fn pool(&self) -> usize {
+        self.shelf.pool(self.n)
+    }
+
+    fn allows(&mut self, item: &str) -> bool {
+        let again = self.recent.contains(item);
+        self.just_bought += usize::from(again);
+        !again && self.open.allows(item)
+    }
+
+    fn facts(&mut self, candidate: usize, facts: &mut Vec<Value>) -> bool {
+        self.open.facts(candidate, facts)
+    }
+
+    fn arrange(&mut self, ByRelevance { order, values }: ByRelevance) -> Vec<usize> {
+        let shown = match self.shelf.arranges() {
+            true => self.open.arrange(&order, self.n),
+            false => order.into_iter().take(self.n).collect(),
+        };
+        if self.shelf.arranges() || !values.is_empty() {
+            let margin = |at: usize| self.open.traits().get(at).and_then(|traits| traits.margin);
+            let note = |at: &usize| Note {
+                // Candidates are numbered in the order of their scores.
+                place: at + 1,
+                margin: self.shelf.tells_margin().then(|| margin(*at)),
+            };
+            self.notes = shown.iter().map(note).collect();
+        }
+        self.values = values;
+        shown
+    }
+}
+
+fn digest_of_values(values: &[f64]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    values.iter().for_each(|value| {
+        hasher.update(&value.to_bits().to_le_bytes());
+    });
+    format!("{} {}", values.len(), &hasher.finalize().to_hex()[..16])
+}
+
+fn digest(traits: &[Traits]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for Traits { margin, kinds } in traits {
+        hasher.update(&margin.map_or([0xff; 8], |margin| margin.to_bits().to_le_bytes()));
+        kinds.iter().for_each(|kind| {
+            hasher.update(kind.to_json().to_string().as_bytes()).update(&[0]);
+        });
+    }
+    format!("{} {}", traits.len(), &hasher.finalize().to_hex()[..16])
 }
 
 /// The customer's own past from the store; none when the store has none, so that the one that training saw

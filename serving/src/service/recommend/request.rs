@@ -1,12 +1,12 @@
 //! What a storefront asks, and what it is answered.
 
 use scorehouse_features::time::Timestamp;
-use scorehouse_models::predictor::recommender::Recommended;
+use scorehouse_models::predictor::recommender::{Because, Recommended};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Answered;
-use super::question::Seen;
+use super::question::{Found, Seen};
 use crate::challenger::Variant;
 use crate::error::ServeError;
 use crate::live_model::Selected;
@@ -73,24 +73,43 @@ pub struct RecommendAnswer<'a> {
     /// False when nothing is known of the customer's past, so that the answer is a stranger's.
     #[serde(skip_serializing_if = "Option::is_none")]
     known: Option<bool>,
-    /// The products, the best first.
-    #[schema(value_type = Vec<ItemShown>)]
-    items: &'a [Recommended],
+    /// The products, the first one first: by score, by a second look, or arranged by the declared weights.
+    items: Vec<ItemShown<'a>>,
     /// What was kept back among the products looked at, where that was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     filtered: Option<Filtered>,
 }
 
 /// One product.
-#[derive(Debug, ToSchema)]
-#[expect(dead_code, reason = "stands only in the OpenAPI document")]
-pub struct ItemShown {
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ItemShown<'a> {
     /// Its key.
-    item: String,
-    /// Higher is better; only the order within one answer means anything.
+    item: &'a str,
+    /// How the model's components see it: higher is better; only the order within one answer means anything.
     score: f32,
+    /// Its place by score alone, from 1, where more than scores decides: a second look, `diversity` or `margin`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<usize>,
+    /// What selling it earns, where the project declares a `margin`; null where that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<f64>)]
+    margin: Option<Option<f64>>,
     /// What in the customer's past or basket speaks for it, the strongest first.
-    because: Vec<BecauseShown>,
+    #[schema(value_type = Vec<BecauseShown>)]
+    because: &'a [Because],
+}
+
+impl<'a> ItemShown<'a> {
+    fn all(found: &'a Found) -> Vec<Self> {
+        let shown = |(at, item): (usize, &'a Recommended)| Self {
+            item: &item.item,
+            score: item.score,
+            place: found.notes.get(at).map(|note| note.place),
+            margin: found.notes.get(at).and_then(|note| note.margin),
+            because: &item.because,
+        };
+        found.items.iter().enumerate().map(shown).collect()
+    }
 }
 
 /// One product of the past.
@@ -136,7 +155,7 @@ impl<'a> RecommendAnswer<'a> {
             as_of: *as_of,
             customer: request.customer.as_deref(),
             known: found.known,
-            items: &found.items,
+            items: ItemShown::all(found),
             filtered: request.filtered.then(|| Filtered::of(&found.seen)),
         }
     }

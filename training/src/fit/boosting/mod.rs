@@ -7,7 +7,7 @@
 //!
 //! In data-flow order: [`matrix`] features as numbers and codes; [`bins`] every feature in at most 255 bins;
 //! [`objective`] gradients; [`histogram`] sums by bin; [`split`] the best cut of a leaf; [`grow`] one tree;
-//! [`boost`] the sequence of trees, or [`bag`] trees side by side; [`tree`] what is left of it, ready to be a forest.
+//! [`boost`] the sequence of trees, or [`bag`] trees side by side, or [`boost_lists`] those that put lists in order; [`tree`] what is left of it, ready to be a forest.
 //!
 //! The result depends on data, settings and seed only: every feature's sums are added up by one thread in
 //! row order, and candidates are compared in feature order, however many threads there are.
@@ -17,6 +17,7 @@ mod bins;
 mod boost;
 mod grow;
 mod histogram;
+mod lists;
 mod matrix;
 mod objective;
 mod params;
@@ -26,6 +27,7 @@ mod tree;
 pub use bagged::bag;
 pub use bins::Binned;
 pub use boost::{Boosted, Rows, boost};
+pub use lists::{List, Lists, boost_lists, least};
 pub use matrix::{FeatureKind, Matrix};
 pub use objective::Target;
 pub use params::{BoostingParams, CategoryParams, InvalidBoosting};

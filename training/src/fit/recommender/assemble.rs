@@ -3,7 +3,7 @@
 use scorehouse_features::time::{Span, Timestamp};
 use scorehouse_models::ModelError;
 use scorehouse_models::predictor::recommender::{
-    Component, Histories, Names, Parts, Past, Recommender, Repeat, Strength, WeightScale,
+    Component, Histories, Names, Parts, Past, Recommender, Repeat, Reranker, Strength, WeightScale,
 };
 
 use super::blend::{Blend, Fading, search, share_of_popularity};
@@ -11,8 +11,10 @@ use super::candidates::{Candidate, Ground};
 use super::log::InteractionLog;
 use super::pool::{LENGTH, Pool, PoolMaker};
 use super::popularity::{lift, popularity};
+use super::second_look::{Facts, Lesson, Looked, SecondLook};
 use super::split::{Held, Split, split};
 use super::tune::{Tuned, tune};
+use crate::error::TrainingError;
 use crate::metric::{Evaluation, RankedList, evaluate_lists};
 use crate::progress::Progress;
 
@@ -32,7 +34,8 @@ pub struct FitSettings {
 pub struct Fitted {
     /// The recommender, fitted on everything.
     pub recommender: Recommender,
-    /// Every candidate and the blend on held-back users that had no say in the weights; the blend last.
+    /// Every candidate and the blend on held-back users that had no say in the weights, and `second_look` where one was
+    /// learnt; what answers are made by stands last.
     pub showings: Vec<Showing>,
     /// How it was put together.
     pub blend: Blend,
@@ -42,6 +45,8 @@ pub struct Fitted {
     pub held_from: Option<Timestamp>,
     /// Users held back, for choosing and for measuring.
     pub held: usize,
+    /// What came of a second look at the best candidates; none when there were no facts to look at.
+    pub second_look: Option<SecondLook>,
 }
 
 /// One candidate's showing.
@@ -71,31 +76,49 @@ const RESAMPLES: usize = 500;
 /// fitted again on everything.
 ///
 /// # Errors
-/// [`ModelError::Invalid`] when the log has no interactions, and what learners report.
+/// [`TrainingError::Artifact`] when the log has no interactions, and what learners report.
 pub fn fit(
     log: &InteractionLog,
     settings: FitSettings,
     progress: &dyn Progress,
-) -> Result<Fitted, ModelError> {
+) -> Result<Fitted, TrainingError> {
+    fit_with(log, settings, None, progress)
+}
+
+/// As [`fit`]; with `facts` of customers and products, a second look at the best candidates is learnt, and kept where
+/// it is clearly better for users that it did not learn from.
+///
+/// # Errors
+/// As [`fit`], and what reading facts reports.
+pub fn fit_with(
+    log: &InteractionLog,
+    settings: FitSettings,
+    facts: Option<&dyn Facts>,
+    progress: &dyn Progress,
+) -> Result<Fitted, TrainingError> {
     if log.rows.is_empty() {
         let why = "there are no interactions to learn from".to_owned();
-        return Err(ModelError::Invalid { part: "recommender", why });
+        return Err(ModelError::Invalid { part: "recommender", why }.into());
     }
     let split = split(log, settings.repeat, settings.seed);
     if split.held.len() < ENOUGH_TO_CHOOSE {
         progress.message("too few users to choose by: item-to-item weights and popularity as they are");
-        return plain(log, settings, progress);
+        let second_look = facts.map(|_| SecondLook::untried("too few users could be held back"));
+        return Ok(Fitted { second_look, ..plain(log, settings, progress)? });
     }
-    let chosen = choose(&split, log, settings, progress)?;
+    let chosen = choose(&split, log, settings, facts, progress)?;
     let until = log.until();
     let ground =
         Ground { log, strength: chosen.strength, repeat: settings.repeat, seed: settings.seed, progress };
+    let kept = chosen.kept();
     let mut components = Vec::new();
-    for (candidate, weight) in chosen.kept() {
-        components.extend(candidate.fit(ground)?.map(|component| Component { weight, ..component }));
+    for (candidate, weight) in &kept {
+        components.extend(candidate.fit(ground)?.map(|component| Component { weight: *weight, ..component }));
     }
+    // It reads what each component says.
+    let reranker = chosen.reranker.filter(|_| components.len() == kept.len());
     let recent = popularity(log, chosen.popularity_half_life, until);
-    let recommender = assemble(ground, components, &chosen.blend, recent)?;
+    let recommender = assemble(ground, (components, reranker), &chosen.blend, recent)?;
     Ok(Fitted {
         recommender,
         showings: chosen.showings,
@@ -103,6 +126,7 @@ pub fn fit(
         popularity_half_life: chosen.popularity_half_life,
         held_from: split.by_time.then_some(split.as_of),
         held: split.held.len(),
+        second_look: chosen.second_look,
     })
 }
 
@@ -114,6 +138,8 @@ struct Chosen {
     basket: Option<f32>,
     popularity_half_life: Option<Span>,
     showings: Vec<Showing>,
+    second_look: Option<SecondLook>,
+    reranker: Option<Reranker>,
 }
 
 impl Chosen {
@@ -129,8 +155,9 @@ fn choose(
     split: &Split,
     log: &InteractionLog,
     settings: FitSettings,
+    facts: Option<&dyn Facts>,
     progress: &dyn Progress,
-) -> Result<Chosen, ModelError> {
+) -> Result<Chosen, TrainingError> {
     let presence = Strength { half_life: settings.half_life, scale: WeightScale::Presence };
     let FitSettings { repeat, seed, .. } = settings;
     let mut ground = Ground { log: &split.train, strength: presence, repeat, seed, progress };
@@ -138,7 +165,7 @@ fn choose(
     ground.strength = strength;
     let mut candidates = vec![candidate];
     let mut components = vec![component];
-    let others = [Candidate::NextPurchase, Candidate::GraphFilter, Candidate::Factors];
+    let others = [Candidate::Cosine, Candidate::NextPurchase, Candidate::GraphFilter, Candidate::Factors];
     for other in others.into_iter().filter(|c| split.by_time || *c != Candidate::NextPurchase) {
         if let Some(component) = other.fit(ground)? {
             candidates.push(other);
@@ -155,10 +182,42 @@ fn choose(
     let (choosing, measuring) = halves(&pools);
     progress.stage("find weights", 0);
     let blend = search(&choosing, components.len(), &fadings);
-    let showings = showings(&measuring, &components, &blend, &fadings, items, seed);
+    let mut showings = showings(&measuring, &components, &blend, &fadings, items, seed);
+    let looked = match facts {
+        Some(facts) => {
+            progress.stage("learn a second look", 0);
+            let fading = &fadings[blend.fading];
+            let lesson = Lesson {
+                facts,
+                split,
+                pools: &pools,
+                names: components.iter().map(|component| component.name.as_str()).collect(),
+                weights: &blend.weights,
+                popular: share_of_popularity(&fading.popularity, blend.popularity_weight),
+                lift: lift(&fading.popularity, blend.lift_exponent),
+                popularity: &fading.popularity,
+                seed,
+            };
+            Some(lesson.learn()?)
+        }
+        None => None,
+    };
+    showings = with_second_look(showings, looked.as_ref());
     let basket = basket_weight(split, log, &maker, ground, &blend, &fadings[blend.fading])?;
     let popularity_half_life = fadings[blend.fading].half_life;
-    Ok(Chosen { strength, candidates, blend, basket, popularity_half_life, showings })
+    let (second_look, reranker) = looked.map(|looked| (looked.look, looked.reranker)).unzip();
+    let reranker = reranker.flatten();
+    Ok(Chosen { strength, candidates, blend, basket, popularity_half_life, showings, second_look, reranker })
+}
+
+/// The second look stands last where it is adopted, else before the blend.
+fn with_second_look(mut showings: Vec<Showing>, looked: Option<&Looked>) -> Vec<Showing> {
+    if let Some(Looked { look, evaluation: Some(evaluation), .. }) = looked {
+        let (name, weight) = ("second_look".to_owned(), f32::from(u8::from(look.adopted)));
+        let at = showings.len() - usize::from(!look.adopted && !showings.is_empty());
+        showings.insert(at, Showing { name, weight, evaluation: evaluation.clone() });
+    }
+    showings
 }
 
 /// Every second user chooses, every other measures; all do both when there are too few.
@@ -302,9 +361,10 @@ fn plain(log: &InteractionLog, settings: FitSettings, progress: &dyn Progress) -
     let blend =
         Blend { weights: vec![1.0; components.len()], popularity_weight: 0.1, fading: 0, lift_exponent: 0.0 };
     let recent = popularity(log, settings.half_life, log.until());
-    let recommender = assemble(ground, components, &blend, recent)?;
+    let recommender = assemble(ground, (components, None), &blend, recent)?;
     Ok(Fitted {
         recommender,
+        second_look: None,
         showings: Vec::new(),
         blend,
         popularity_half_life: settings.half_life,
@@ -315,7 +375,7 @@ fn plain(log: &InteractionLog, settings: FitSettings, progress: &dyn Progress) -
 
 fn assemble(
     ground: Ground<'_>,
-    components: Vec<Component>,
+    (components, reranker): (Vec<Component>, Option<Reranker>),
     blend: &Blend,
     popularity: Vec<f32>,
 ) -> Result<Recommender, ModelError> {
@@ -328,6 +388,7 @@ fn assemble(
         strength: ground.strength,
         repeat: ground.repeat,
         components,
+        reranker,
         lift: lift(&popularity, blend.lift_exponent),
         popularity,
         popularity_weight: blend.popularity_weight,

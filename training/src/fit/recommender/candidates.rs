@@ -5,6 +5,7 @@ use scorehouse_models::predictor::recommender::{
     Component, Learnt, Neighbours, Reads, Repeat, Strength, WeightScale,
 };
 
+use super::cosine::{CosineSettings, cosine};
 use super::factors::{FactorSettings, factors, unobserved_weight};
 use super::graph_filter::{FilterSettings, column_squares, degree_normalised, graph_filter};
 use super::item_to_item::{RidgeSettings, ridge};
@@ -22,6 +23,8 @@ pub enum Candidate {
         /// 0 or ½.
         normalised: f32,
     },
+    /// The nearest by cosine, weighted by how near they are.
+    Cosine,
     /// Regression of the next purchase on the past.
     NextPurchase,
     /// The smooth part of the past over the graph of users and items.
@@ -36,6 +39,10 @@ pub enum Candidate {
 const NEIGHBOURS: usize = 150;
 /// Regularisation of item-to-item weights, in mean squared column lengths.
 const RIDGE: f64 = 3.0;
+/// Neighbours by cosine that may speak for an item.
+const COSINE_NEIGHBOURS: usize = 100;
+/// Shrinkage of cosines, in mean squared column lengths.
+const SHRINKAGE: f64 = 0.5;
 /// Singular vectors of the graph filter.
 const SMOOTH: usize = 256;
 /// Numbers in a factor vector.
@@ -64,6 +71,7 @@ impl Candidate {
     pub const fn name(self) -> &'static str {
         match self {
             Self::ItemToItem { .. } => "item_to_item",
+            Self::Cosine => "cosine",
             Self::NextPurchase => "next_purchase",
             Self::GraphFilter => "graph_filter",
             Self::Factors => "factors",
@@ -84,6 +92,13 @@ impl Candidate {
             Self::ItemToItem { normalised } => {
                 stage(items);
                 Some(Learnt::Neighbours(item_to_item(&histories(ground), normalised, &done)?))
+            }
+            Self::Cosine => {
+                stage(items);
+                // A user with many items says little of any two of them.
+                let matrix = degree_normalised(&histories(ground), 0.5, 0.0);
+                let settings = CosineSettings { neighbours: COSINE_NEIGHBOURS, shrinkage: SHRINKAGE };
+                Some(Learnt::Neighbours(cosine(&matrix, settings, &done)?))
             }
             Self::NextPurchase => {
                 stage(items);

@@ -10,6 +10,7 @@ use scorehouse_models::ModelError;
 use scorehouse_models::predictor::recommender::Neighbours;
 
 use super::linear::dot;
+use super::nearest::{Nearest, Room};
 use super::sparse::Sparse;
 
 /// How item-to-item weights are fitted.
@@ -78,9 +79,7 @@ struct Problem<'a> {
 
 /// Room for one thread; everything is back to empty between two items.
 struct Workspace {
-    /// Per item: its product with the target.
-    products: Vec<f32>,
-    touched: Vec<u32>,
+    room: Room,
     /// Per row: the neighbours found in it, while a Gram matrix is built.
     members: Vec<Vec<(u32, f32)>>,
     visited: Vec<u32>,
@@ -90,8 +89,7 @@ struct Workspace {
 impl Workspace {
     fn new(inputs: &Sparse, with_members: bool) -> Self {
         Self {
-            products: vec![0.0; inputs.width],
-            touched: Vec::new(),
+            room: Room::new(inputs.width),
             members: vec![Vec::new(); if with_members { inputs.height() } else { 0 }],
             visited: Vec::new(),
             gram: Vec::new(),
@@ -114,38 +112,13 @@ impl Problem<'_> {
 
     /// The items nearest to the target by cosine, ascending, and their products with it.
     fn nearest(&self, item: usize, workspace: &mut Workspace) -> (Vec<u32>, Vec<f32>) {
-        let Workspace { products, touched, .. } = workspace;
-        let (rows, values) = self.targets.row(item);
-        for (row, value) in rows.iter().zip(values) {
-            let (columns, inputs) = self.inputs.row(*row as usize);
-            for (column, input) in columns.iter().zip(inputs) {
-                let product = &mut products[*column as usize];
-                if *product == 0.0 {
-                    touched.push(*column);
-                }
-                *product += value * input;
-            }
-        }
-        touched.sort_unstable();
-        touched.dedup();
-        let mut near: Vec<(f32, u32)> = touched
-            .iter()
-            .filter(|other| !(self.settings.without_self && **other as usize == item))
-            .map(|other| (products[*other as usize] / self.squares[*other as usize].sqrt() as f32, *other))
-            .filter(|(cosine, _)| *cosine > 0.0)
-            .collect();
-        let most = self.settings.neighbours;
-        if near.len() > most {
-            near.select_nth_unstable_by(most, |a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-            near.truncate(most);
-        }
-        let mut nearest: Vec<u32> = near.into_iter().map(|(_, other)| other).collect();
-        nearest.sort_unstable();
-        let right = nearest.iter().map(|other| products[*other as usize]).collect();
-        for other in touched.drain(..) {
-            products[other as usize] = 0.0;
-        }
-        (nearest, right)
+        let nearest = Nearest { inputs: self.inputs, targets: &self.targets };
+        let without_self = self.settings.without_self;
+        let near = nearest.of(item, self.settings.neighbours, &mut workspace.room, |other, product| {
+            let other = other as usize;
+            if without_self && other == item { 0.0 } else { product / self.squares[other].sqrt() as f32 }
+        });
+        near.into_iter().map(|near| (near.item, near.product)).unzip()
     }
 
     /// Fills `workspace.gram` with the products of all pairs of `nearest`.
@@ -183,7 +156,7 @@ impl Problem<'_> {
     }
 }
 
-fn squared_lengths(by_item: &Sparse) -> Vec<f64> {
+pub(super) fn squared_lengths(by_item: &Sparse) -> Vec<f64> {
     let square = |item| by_item.row(item).1.iter().map(|v| f64::from(*v) * f64::from(*v)).sum();
     (0..by_item.height()).map(square).collect()
 }

@@ -9,8 +9,11 @@ use crate::metric::RankedList;
 
 /// Length of the lists on which everything is compared.
 pub const LENGTH: usize = 20;
-/// Users whose scores are computed at once.
+/// Users whose scores are computed at once at most.
 const BATCH: usize = 64;
+/// Scores of one component held at once at most, 16 MiB: larger blocks go back to the system after every use, and
+/// clearing them anew took half of the time with a catalogue of 160 000 items.
+const SCORES: usize = 1 << 22;
 /// The best of every component that come into a pool.
 const PER_COMPONENT: usize = 250;
 
@@ -46,8 +49,9 @@ impl PoolMaker<'_> {
     /// The pools of all users, in their order.
     #[must_use]
     pub fn pools(&self, held: &[Held], done: &(dyn Fn(u64) + Sync)) -> Vec<Pool> {
+        let users = (SCORES / self.items.max(1)).clamp(1, BATCH);
         let batches: Vec<Vec<Pool>> = held
-            .par_chunks(BATCH)
+            .par_chunks(users)
             .map(|batch| {
                 let pools = self.batch(batch);
                 done(batch.len() as u64);
@@ -117,21 +121,35 @@ impl Pool {
     /// item of the catalogue), the best first.
     #[must_use]
     pub fn list(&self, weights: &[f32], popular: Option<&[f32]>, lift: &[f32]) -> Vec<u32> {
-        let mut scored: Vec<(f32, u32)> = self.items.iter().map(|item| (0.0, *item)).collect();
+        let ranked = self.ranked(weights, popular, lift, LENGTH);
+        ranked.into_iter().map(|(_, at)| self.items[at]).collect()
+    }
+
+    /// The best `most` items as [`Pool::list`] ranks them: their scores and their places in [`Pool::items`].
+    #[must_use]
+    pub fn ranked(
+        &self,
+        weights: &[f32],
+        popular: Option<&[f32]>,
+        lift: &[f32],
+        most: usize,
+    ) -> Vec<(f32, usize)> {
+        let mut scored: Vec<(f32, usize)> = (0..self.items.len()).map(|at| (0.0, at)).collect();
         for (said, weight) in self.said.iter().zip(weights).filter(|(_, weight)| **weight != 0.0) {
             scored.iter_mut().zip(said).for_each(|(scored, said)| scored.0 += weight * said);
         }
-        for (score, item) in &mut scored {
+        for ((score, _), item) in scored.iter_mut().zip(&self.items) {
             let popular = popular.map_or(0.0, |popular| popular[*item as usize]);
             *score = (*score + popular) * lift[*item as usize];
         }
-        let order = |a: &(f32, u32), b: &(f32, u32)| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1));
-        if scored.len() > LENGTH {
-            scored.select_nth_unstable_by(LENGTH, order);
-            scored.truncate(LENGTH);
+        // Places ascend with the numbers of items, so equals stand by number.
+        let order = |a: &(f32, usize), b: &(f32, usize)| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1));
+        if scored.len() > most {
+            scored.select_nth_unstable_by(most, order);
+            scored.truncate(most);
         }
         scored.sort_unstable_by(order);
-        scored.into_iter().map(|(_, item)| item).collect()
+        scored
     }
 
     /// How good a list is: the mean of NDCG and recall.
