@@ -22,6 +22,8 @@ use crate::state::AppState;
 
 /// How long one connection listens: a browser connects again by itself, and its credential is looked at again.
 const LISTENS: Duration = Duration::from_secs(300);
+/// Changes looked at before others have their turn on this thread.
+const TURN: usize = 100;
 /// How often a connection on which nothing happens shows that it is alive.
 const ALIVE: Duration = Duration::from_secs(15);
 
@@ -50,7 +52,8 @@ pub async fn listen(
     let from = start(&state, &caller, &asked, last)?;
     let listener = state.changes.listen()?;
     let until = Instant::now() + LISTENS;
-    let ear = Ear { state, caller, model: asked.model, listener, from, until, ready: VecDeque::new() };
+    let (model, ready) = (asked.model, VecDeque::new());
+    let ear = Ear { state, caller, model, listener, from, until, ready, more: false };
     let stream = futures::stream::unfold(ear, |mut ear| async move { Some((Ok(ear.next().await?), ear)) });
     Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(ALIVE)))
 }
@@ -65,6 +68,8 @@ struct Ear {
     from: u64,
     until: Instant,
     ready: VecDeque<Event>,
+    /// True when the last turn ended before the changes did.
+    more: bool,
 }
 
 impl Ear {
@@ -74,9 +79,12 @@ impl Ear {
             if let Some(event) = self.ready.pop_front() {
                 return Some(event);
             }
+            if self.more {
+                tokio::task::yield_now().await;
+            }
             self.listener.newest.borrow_and_update();
             self.gather();
-            if !self.ready.is_empty() {
+            if self.more || !self.ready.is_empty() {
                 continue;
             }
             tokio::select! {
@@ -87,9 +95,10 @@ impl Ear {
         }
     }
 
-    /// Takes up what has changed since.
+    /// Takes up what has changed since, as far as one turn goes.
     fn gather(&mut self) {
-        let (changes, gap) = self.state.changes.after(self.from);
+        let (changes, gap) = self.state.changes.after(self.from, TURN);
+        self.more = changes.len() == TURN;
         if gap && let Some(first) = changes.first() {
             let told = format!(r#"{{"after":{},"oldest":{}}}"#, self.from, first.id);
             self.ready.push_back(Event::default().event("gap").data(told));

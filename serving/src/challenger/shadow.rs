@@ -1,7 +1,7 @@
 //! Asking the challenger beside the champion, off the way of the request.
 //!
 //! A thread of its own takes what was answered, scores it again with the challenger and hands that to the score log.
-//! At most [`MOST_WAITING`] rows wait; more are skipped and counted, for no request may wait for an answer that
+//! At most [`MOST_WAITING`] rows and [`MOST_BYTES`] wait; more are skipped and counted, for no request may wait for an answer that
 //! nobody hears.
 
 use std::collections::VecDeque;
@@ -24,6 +24,8 @@ use crate::telemetry::Metrics;
 
 /// Rows that wait at most.
 const MOST_WAITING: usize = 20_000;
+/// Bytes that they hold at most.
+const MOST_BYTES: usize = 64 << 20;
 
 /// What a champion answered, for the challenger to answer as well.
 struct Answer {
@@ -36,25 +38,33 @@ struct Answer {
 
 /// Answers that wait for the challenger.
 pub struct Shadows {
-    queue: Option<Arc<Queue>>,
+    queue: Option<Arc<Queue<Answer>>>,
     metrics: Arc<Metrics>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-#[derive(Default)]
-struct Queue {
-    waiting: Mutex<Waiting>,
+struct Queue<A> {
+    waiting: Mutex<Waiting<A>>,
     /// Wakes the thread.
     wake: Condvar,
-    /// Wakes those who wait until nothing waits.
-    idle: Condvar,
+    /// Wakes those who wait until what they saw is answered.
+    answered: Condvar,
 }
 
-#[derive(Default)]
-struct Waiting {
-    answers: VecDeque<Answer>,
-    /// Rows that wait or are being scored.
+/// What an answer takes up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Weight {
     rows: usize,
+    bytes: usize,
+}
+
+struct Waiting<A> {
+    answers: VecDeque<(Weight, A)>,
+    /// What waits or is being scored.
+    weight: Weight,
+    /// How many answers were handed over, and how many of these, in order, are done with.
+    handed: u64,
+    done: u64,
     closed: bool,
 }
 
@@ -84,7 +94,7 @@ impl Shadows {
         log: Arc<ScoreLog>,
         metrics: Arc<Metrics>,
     ) -> Result<Self, ServeError> {
-        let queue = Arc::new(Queue::default());
+        let queue = Arc::new(Queue::new());
         let inside = queue.clone();
         let (read, scratch, values) = Default::default();
         let worker = Worker { online, log, metrics: metrics.clone(), read, scratch, values };
@@ -103,20 +113,18 @@ impl Shadows {
         rows: Vec<(u32, Followed)>,
     ) {
         let Some(queue) = self.queue.as_ref().filter(|_| !rows.is_empty()) else { return };
-        let count = rows.len();
+        let weight = Weight { rows: rows.len(), bytes: rows.iter().map(|(_, row)| row.bytes()).sum() };
         let answer = Answer { at, asker: asker.clone(), challenger: challenger.clone(), rows };
-        if !queue.push(answer) {
-            self.metrics.shadow_rows(challenger.model.name(), "skipped", count);
+        if !queue.push(weight, answer) {
+            self.metrics.shadow_rows(challenger.model.name(), "skipped", weight.rows);
         }
     }
 
-    /// Waits until nothing waits.
+    /// Waits until everything handed over so far is answered.
     pub fn settle(&self) {
         let Some(queue) = &self.queue else { return };
-        let mut waiting = queue.waiting.lock();
-        while waiting.rows > 0 && !waiting.closed {
-            queue.idle.wait(&mut waiting);
-        }
+        let ticket = queue.ticket();
+        queue.wait(ticket);
     }
 
     /// Lets the challenger answer what waits, and ends the thread.
@@ -124,6 +132,7 @@ impl Shadows {
         if let Some(queue) = &self.queue {
             queue.waiting.lock().closed = true;
             queue.wake.notify_one();
+            queue.answered.notify_all();
         }
         if let Some(thread) = self.thread.lock().take() {
             // The thread catches its panics; there is nothing to hear from it.
@@ -138,22 +147,31 @@ impl Drop for Shadows {
     }
 }
 
-impl Queue {
+impl<A> Queue<A> {
+    fn new() -> Self {
+        let weight = Weight::default();
+        let waiting = Waiting { answers: VecDeque::new(), weight, handed: 0, done: 0, closed: false };
+        Self { waiting: Mutex::new(waiting), wake: Condvar::new(), answered: Condvar::new() }
+    }
+
     /// False when there is no room.
-    fn push(&self, answer: Answer) -> bool {
+    fn push(&self, weight: Weight, answer: A) -> bool {
         let mut waiting = self.waiting.lock();
-        if waiting.closed || waiting.rows + answer.rows.len() > MOST_WAITING {
+        let rows = waiting.weight.rows + weight.rows;
+        let bytes = waiting.weight.bytes + weight.bytes;
+        if waiting.closed || rows > MOST_WAITING || bytes > MOST_BYTES {
             return false;
         }
-        waiting.rows += answer.rows.len();
-        waiting.answers.push_back(answer);
+        waiting.weight = Weight { rows, bytes };
+        waiting.handed += 1;
+        waiting.answers.push_back((weight, answer));
         drop(waiting);
         self.wake.notify_one();
         true
     }
 
     /// The next answer; none once the queue is closed and empty.
-    fn take(&self) -> Option<Answer> {
+    fn take(&self) -> Option<(Weight, A)> {
         let mut waiting = self.waiting.lock();
         loop {
             if let Some(answer) = waiting.answers.pop_front() {
@@ -166,15 +184,32 @@ impl Queue {
         }
     }
 
-    fn done(&self, rows: usize) {
-        self.waiting.lock().rows -= rows;
-        self.idle.notify_all();
+    /// The number of the answer handed over last.
+    fn ticket(&self) -> u64 {
+        self.waiting.lock().handed
+    }
+
+    /// Waits until the answer of a number is done with, and so all before it.
+    fn wait(&self, ticket: u64) {
+        let mut waiting = self.waiting.lock();
+        while waiting.done < ticket && !waiting.closed {
+            self.answered.wait(&mut waiting);
+        }
+    }
+
+    fn done(&self, weight: Weight) {
+        let mut waiting = self.waiting.lock();
+        waiting.weight.rows -= weight.rows;
+        waiting.weight.bytes -= weight.bytes;
+        waiting.done += 1;
+        drop(waiting);
+        self.answered.notify_all();
     }
 }
 
 impl Worker {
-    fn run(mut self, queue: &Queue) {
-        while let Some(answer) = queue.take() {
+    fn run(mut self, queue: &Queue<Answer>) {
+        while let Some((weight, answer)) = queue.take() {
             let (rows, model) = (answer.rows.len(), answer.challenger.model.name());
             let scored = catch_unwind(AssertUnwindSafe(|| self.answer(&answer)));
             let scored = scored.unwrap_or_else(|_| {
@@ -183,13 +218,13 @@ impl Worker {
             });
             self.metrics.shadow_rows(model, "scored", scored);
             self.metrics.shadow_rows(model, "failed", rows - scored);
-            queue.done(rows);
+            queue.done(weight);
         }
     }
 
     /// Scores the rows and keeps what came out; how many could be scored.
     fn answer(&mut self, answer: &Answer) -> usize {
-        let Answer { at, asker, challenger, rows } = answer;
+        let Answer { at, asker, challenger, rows, .. } = answer;
         let mut bodies = Vec::with_capacity(rows.len());
         for (number, row) in rows {
             match self.score(&challenger.model, row) {
@@ -233,5 +268,37 @@ impl Worker {
 impl std::fmt::Debug for Shadows {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Shadows").field("follows", &self.queue.is_some()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: Weight = Weight { rows: 1, bytes: 1_000 };
+
+    #[test]
+    fn whoever_waits_is_let_go_once_what_it_saw_is_answered_although_more_came() {
+        let queue = Queue::new();
+        assert!(queue.push(ONE, "seen"));
+        let ticket = queue.ticket();
+        assert!(queue.push(ONE, "later"));
+        let (weight, answer) = queue.take().unwrap();
+        queue.done(weight);
+        queue.wait(ticket);
+        assert_eq!(answer, "seen");
+        assert_eq!((queue.ticket(), queue.waiting.lock().weight), (2, ONE));
+    }
+
+    #[test]
+    fn what_waits_is_bounded_in_rows_and_in_bytes() {
+        let queue = Queue::new();
+        assert!(!queue.push(Weight { rows: MOST_WAITING + 1, bytes: 0 }, ()));
+        assert!(queue.push(Weight { rows: 1, bytes: MOST_BYTES }, ()));
+        assert!(!queue.push(ONE, ()));
+        let (weight, ()) = queue.take().unwrap();
+        assert!(!queue.push(ONE, ()), "what is being scored is still held");
+        queue.done(weight);
+        assert!(queue.push(ONE, ()));
     }
 }

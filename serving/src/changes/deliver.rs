@@ -6,11 +6,10 @@
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use rustc_hash::FxHashMap;
 use scorehouse_features::definition::WebhookSpec;
-use scorehouse_features::time::Clock;
+use scorehouse_features::time::{Clock, DAY, Span};
 
-use super::store::{Delivery, DeliveryState};
+use super::store::Delivery;
 use super::{Changes, signature};
 use crate::error::ServeError;
 use crate::outbound::agent;
@@ -19,11 +18,15 @@ use crate::state::AppState;
 use crate::telemetry::Metrics;
 
 /// Deliveries looked at together.
-const BATCH: usize = 256;
+const BATCH: usize = 32;
 /// Longest rest between two looks: the command line may have brought something back.
 const REST: Duration = Duration::from_secs(1);
 /// Longest wait between two attempts.
 const LONGEST: Duration = Duration::from_secs(3600);
+/// How long what was given up can be brought back.
+const KEPT: Span = Span(30 * DAY);
+/// How often what was given up longer ago is looked for.
+const SWEEP: Duration = Duration::from_secs(3600);
 /// Characters of an error that are kept.
 const MOST_TOLD: usize = 300;
 
@@ -41,8 +44,10 @@ struct Courier {
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
     changes: Weak<Changes>,
-    /// When deliveries that failed are tried again.
-    due: FxHashMap<u64, Instant>,
+    /// Since when it runs: deliveries that failed are due at a time after this.
+    started: Instant,
+    /// When it last forgot what was given up long ago.
+    swept: Option<Instant>,
 }
 
 /// Starts a thread for every declared webhook, if anything is watched.
@@ -51,9 +56,9 @@ struct Courier {
 /// [`ServeError::Unavailable`] when a secret is not set or certificates cannot be read; [`ServeError::Io`] when a thread
 /// cannot be started.
 pub fn deliver(state: &AppState, secrets: Secrets<'_>) -> Result<(), ServeError> {
-    if state.changes.store().is_none() {
-        return Ok(());
-    }
+    let Some(store) = state.changes.store() else { return Ok(()) };
+    let declared: Vec<&str> = state.project.webhooks.values().map(|hook| hook.name.as_str()).collect();
+    store.disown(&declared, state.clock.now())?;
     for hook in state.project.webhooks.values() {
         let missing = || ServeError::Unavailable {
             what: "a webhook",
@@ -72,7 +77,8 @@ pub fn deliver(state: &AppState, secrets: Secrets<'_>) -> Result<(), ServeError>
             clock: state.clock.clone(),
             metrics: state.metrics.clone(),
             changes: Arc::downgrade(&state.changes),
-            due: FxHashMap::default(),
+            started: Instant::now(),
+            swept: None,
         };
         let thread = std::thread::Builder::new().name(format!("webhook-{}", hook.name));
         let started = thread.spawn(move || courier.run());
@@ -84,13 +90,13 @@ pub fn deliver(state: &AppState, secrets: Secrets<'_>) -> Result<(), ServeError>
 
 impl Courier {
     fn run(mut self) {
-        let (mut seen, mut failing) = (0, false);
+        let (mut seen, mut failing, mut begun) = (0, false, false);
         loop {
             let Some(changes) = self.changes.upgrade() else { return };
             if changes.is_closing() {
                 return;
             }
-            let round = self.round(&changes);
+            let round = self.begin(&changes, &mut begun).and_then(|()| self.round(&changes));
             if let Err(error) = &round
                 && !failing
             {
@@ -99,60 +105,66 @@ impl Courier {
             failing = round.is_err();
             match round {
                 Ok(rest) if rest.is_zero() => {}
-                Ok(rest) => seen = changes.wake.wait(seen, rest),
-                Err(_) => seen = changes.wake.wait(seen, REST),
+                Ok(rest) => seen = changes.couriers.wait(seen, rest),
+                Err(_) => seen = changes.couriers.wait(seen, REST),
             }
         }
     }
 
+    /// Once: what an earlier process put off is due. Every so often: what was given up long ago is forgotten.
+    fn begin(&mut self, changes: &Changes, begun: &mut bool) -> Result<(), ServeError> {
+        let Some(store) = changes.store() else { return Ok(()) };
+        if !*begun {
+            store.all_due(self.hook.name.as_str())?;
+            *begun = true;
+        }
+        if self.swept.is_none_or(|swept| swept.elapsed() >= SWEEP) {
+            store.forget_dead(self.clock.now().before(KEPT))?;
+            self.swept = Some(Instant::now());
+        }
+        Ok(())
+    }
+
+    /// Microseconds since it began.
+    fn now(&self) -> i64 {
+        i64::try_from(self.started.elapsed().as_micros()).unwrap_or(i64::MAX)
+    }
+
     /// Tries what is due; how long to rest.
-    fn round(&mut self, changes: &Changes) -> Result<Duration, ServeError> {
+    fn round(&self, changes: &Changes) -> Result<Duration, ServeError> {
         let Some(store) = changes.store() else { return Ok(REST) };
-        let waiting = store.deliveries(Some(self.hook.name.as_str()), Some(DeliveryState::Waiting), BATCH)?;
-        self.due.retain(|id, _| waiting.iter().any(|delivery| delivery.id == *id));
-        let mut tried = false;
-        for delivery in &waiting {
+        let name = self.hook.name.as_str();
+        let due = store.due(name, self.now(), BATCH)?;
+        for delivery in &due {
             if changes.is_closing() {
                 return Ok(REST);
             }
-            if self.due.get(&delivery.id).is_some_and(|due| *due > Instant::now()) {
-                continue;
-            }
-            tried = true;
             match self.send(delivery) {
                 Ok(()) => {
-                    self.due.remove(&delivery.id);
-                    self.metrics.webhook_attempt(self.hook.name.as_str(), "delivered");
+                    self.metrics.webhook_attempt(name, "delivered");
                     store.delivered(delivery.id)?;
                 }
                 Err(error) => self.failed(store, delivery, &error)?,
             }
         }
-        if tried {
+        if !due.is_empty() {
             return Ok(Duration::ZERO);
         }
-        let next = self.due.values().map(|due| due.saturating_duration_since(Instant::now())).min();
-        Ok(next.unwrap_or(REST).min(REST).max(Duration::from_millis(1)))
+        let next = store.next_due(name)?.map(|next| next.saturating_sub(self.now()).max(0).unsigned_abs());
+        Ok(next.map_or(REST, Duration::from_micros).min(REST).max(Duration::from_millis(1)))
     }
 
-    fn failed(
-        &mut self,
-        store: &super::ChangeStore,
-        delivery: &Delivery,
-        error: &str,
-    ) -> Result<(), ServeError> {
+    fn failed(&self, store: &super::ChangeStore, delivery: &Delivery, error: &str) -> Result<(), ServeError> {
         let attempts = delivery.attempts + 1;
         let dead = attempts >= self.hook.attempts;
         let name = self.hook.name.as_str();
         self.metrics.webhook_attempt(name, if dead { "dead" } else { "failed" });
         if dead {
             tracing::warn!(webhook = name, delivery = delivery.id, attempts, error, "a delivery is given up");
-            self.due.remove(&delivery.id);
-        } else {
-            let wait = wait(duration(self.hook.first_wait), attempts, delivery.id);
-            self.due.insert(delivery.id, Instant::now() + wait);
         }
-        store.attempted(delivery.id, self.clock.now(), error, dead)
+        let wait = wait(duration(self.hook.first_wait), attempts, delivery.id).as_micros();
+        let due = self.now().saturating_add(i64::try_from(wait).unwrap_or(i64::MAX));
+        store.attempted(delivery.id, self.clock.now(), error, (!dead).then_some(due))
     }
 
     /// One attempt; why it failed, unless it was answered with success.

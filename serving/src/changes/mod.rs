@@ -36,6 +36,8 @@ use referrers::Referrers;
 
 /// Changes that a listener may ask for again.
 pub const REMEMBERED: usize = 10_000;
+/// Changes taken up at a time.
+const HEARD_AT_ONCE: usize = 1_000;
 /// Listeners at once.
 const MOST_LISTENERS: usize = 256;
 
@@ -98,7 +100,14 @@ pub struct Changes {
     referrers: RwLock<Referrers>,
     /// Marks of pushes that are not stored yet; none of these, and no later one, is scored before.
     pending: Mutex<BTreeSet<i64>>,
+    /// Wakes the thread that scores again.
     wake: Wake,
+    /// Wakes those that deliver.
+    couriers: Wake,
+    /// Wakes whoever waits for the stop.
+    stopping: Wake,
+    /// Held by the one who takes up what was written.
+    hearing: Mutex<()>,
     /// True while marks are looked at.
     working: AtomicBool,
     /// The latest changes, the newest last.
@@ -157,7 +166,7 @@ impl Changes {
             true => None,
             false => Some(ChangeStore::open(&project.state)?),
         };
-        let latest = store.as_ref().map_or(Ok(VecDeque::new()), |store| store.latest(REMEMBERED))?;
+        let latest = store.as_ref().map_or(Ok(VecDeque::new()), ChangeStore::latest)?;
         let newest = latest.back().map_or(0, |change| change.id);
         Ok(Self {
             referrers: RwLock::new(Referrers::compile(project, &watched)?),
@@ -165,6 +174,9 @@ impl Changes {
             store,
             pending: Mutex::default(),
             wake: Wake::default(),
+            couriers: Wake::default(),
+            stopping: Wake::default(),
+            hearing: Mutex::default(),
             working: AtomicBool::new(false),
             latest: RwLock::new(latest),
             newest: watch::channel(newest).0,
@@ -182,12 +194,19 @@ impl Changes {
     /// Tells all listeners that there will be no more, so that their connections end.
     pub fn close(&self) {
         self.closing.send_replace(true);
-        self.wake.ring();
+        [&self.wake, &self.couriers, &self.stopping].iter().for_each(|wake| wake.ring());
+    }
+
+    /// Rests for at most `patience`, and no longer than until the server stops.
+    pub fn rest(&self, patience: Duration) {
+        if !self.is_closing() {
+            self.stopping.wait(0, patience);
+        }
     }
 
     /// Wakes whoever waits for something to deliver.
     pub fn ring(&self) {
-        self.wake.ring();
+        self.couriers.ring();
     }
 
     /// True once the server stops.
@@ -219,15 +238,15 @@ impl Changes {
         *self.newest.borrow()
     }
 
-    /// The changes after number `after`, and whether some between are forgotten.
+    /// The first changes after number `after`, at most `most`, and whether some between are forgotten.
     #[must_use]
-    pub fn after(&self, after: u64) -> (Vec<Arc<Change>>, bool) {
+    pub fn after(&self, after: u64, most: usize) -> (Vec<Arc<Change>>, bool) {
         let latest = self.latest.read();
         let from = latest.partition_point(|change| change.id <= after);
         let gap = from == 0
             && latest.len() >= REMEMBERED
             && latest.front().is_some_and(|first| first.id > after + 1);
-        (latest.iter().skip(from).cloned().collect(), gap)
+        (latest.iter().skip(from).take(most).cloned().collect(), gap)
     }
 
     /// Waits until nothing is marked any more. For tests: others are told.
@@ -239,17 +258,29 @@ impl Changes {
         }
     }
 
-    /// Tells whoever listens.
-    pub fn remember(&self, change: Change) {
-        let id = change.id;
-        let mut latest = self.latest.write();
-        latest.push_back(Arc::new(change));
-        while latest.len() > REMEMBERED {
-            latest.pop_front();
+    /// Takes up the changes that were written since, by whichever thread or process, and tells whoever listens. Read
+    /// back in the order of their numbers, which is that of their commits, none is passed over.
+    ///
+    /// # Errors
+    /// [`ServeError::Unavailable`] when they cannot be read; the next call takes them up.
+    pub fn hear(&self) -> Result<(), ServeError> {
+        let Some(store) = &self.store else { return Ok(()) };
+        let _one_at_a_time = self.hearing.lock();
+        loop {
+            let newest = self.newest();
+            let (fresh, last) = store.since(newest, HEARD_AT_ONCE)?;
+            if last == newest {
+                return Ok(());
+            }
+            let mut latest = self.latest.write();
+            latest.extend(fresh.into_iter().map(Arc::new));
+            while latest.len() > REMEMBERED {
+                latest.pop_front();
+            }
+            drop(latest);
+            self.newest.send_replace(last);
+            self.couriers.ring();
         }
-        drop(latest);
-        self.newest.send_replace(id);
-        self.wake.ring();
     }
 }
 

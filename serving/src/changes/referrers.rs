@@ -96,7 +96,8 @@ impl Referrers {
         }
     }
 
-    /// Shows `see` every entity of every model with whom it refers to now.
+    /// Shows `see` every entity of every model with whom it refers to now. One that cannot be read is left out: it is
+    /// learnt with its next push.
     ///
     /// # Errors
     /// What reading reports.
@@ -111,7 +112,12 @@ impl Referrers {
             loop {
                 let page = online.keys(&model.entity, after.as_ref(), PAGE)?;
                 for key in &page.keys {
-                    see(&model.model, key, model.read(online, key, now)?);
+                    match model.read(online, key, now) {
+                        Ok(refers_to) => see(&model.model, key, refers_to),
+                        Err(error) => {
+                            tracing::debug!(model = %model.model, %error, "an entity cannot be read")
+                        }
+                    }
                 }
                 after = page.keys.last().cloned();
                 if !page.more {

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use scorehouse_features::ids::EntityKey;
 use scorehouse_models::{Output, Score};
@@ -18,15 +18,17 @@ use crate::state::{AppState, Parts};
 
 /// Marks taken at a time.
 const BATCH: usize = 256;
-/// Longest rest between two looks.
+/// Longest rest between two looks, and between two attempts at marks that have failed.
 const REST: Duration = Duration::from_secs(1);
+/// Time between two words about marks that fail; all of them are counted.
+const QUIET: Duration = Duration::from_secs(60);
 
-/// Starts the thread that scores again, if anything is watched.
+/// Starts the thread that scores again and takes up what others have told, if anything is watched.
 ///
 /// # Errors
 /// [`ServeError::Io`] when it cannot be started.
 pub fn follow(state: &AppState) -> Result<(), ServeError> {
-    if state.changes.watched.is_empty() {
+    if state.changes.store().is_none() {
         return Ok(());
     }
     let (changes, parts) = (state.changes.clone(), state.downgrade());
@@ -39,6 +41,7 @@ pub fn follow(state: &AppState) -> Result<(), ServeError> {
 
 fn run(changes: &Changes, parts: &Weak<Parts>) {
     let (mut seen, mut gathered, mut failing) = (0, false, false);
+    let mut follower = Follower { retry: Instant::now(), said: None };
     while !changes.is_closing() {
         let Some(state) = AppState::upgrade(parts) else { return };
         let worked = catch_unwind(AssertUnwindSafe(|| {
@@ -47,7 +50,9 @@ fn run(changes: &Changes, parts: &Weak<Parts>) {
                 gathered = true;
             }
             changes.working.store(true, Ordering::SeqCst);
-            round(&state)
+            let worked = follower.round(&state);
+            changes.hear()?;
+            worked
         }));
         changes.working.store(false, Ordering::SeqCst);
         let worked = worked.unwrap_or_else(|_| {
@@ -85,21 +90,72 @@ fn gather(state: &AppState) -> Result<(), ServeError> {
     Ok(())
 }
 
-/// Looks at some of the marks; false when there were none.
-fn round(state: &AppState) -> Result<bool, ServeError> {
-    let changes = &*state.changes;
-    let Some(store) = changes.store() else { return Ok(false) };
-    let first_pending = || changes.pending.lock().first().copied().unwrap_or(i64::MAX);
-    let marks = store.marks(first_pending, BATCH)?;
-    for mark in &marks {
-        match changes.watched.iter().find(|watched| watched.model == mark.model) {
-            // The project does not watch it any more.
-            None => store.unmark(mark)?,
-            Some(_) if !mark.role.is_empty() => spread(changes, mark)?,
-            Some(watched) => look(state, watched, mark)?,
+/// What the thread remembers from one round to the next.
+struct Follower {
+    /// When marks that have failed are tried again.
+    retry: Instant,
+    /// When it last said that a mark has failed.
+    said: Option<Instant>,
+}
+
+impl Follower {
+    /// Looks at some of the marks; false when there is nothing to do before the next rest is over.
+    fn round(&mut self, state: &AppState) -> Result<bool, ServeError> {
+        let changes = &*state.changes;
+        let Some(store) = changes.store() else { return Ok(false) };
+        let first_pending = || changes.pending.lock().first().copied().unwrap_or(i64::MAX);
+        let fresh = store.marks(first_pending, false, BATCH)?;
+        for mark in &fresh {
+            self.settle(state, mark)?;
         }
+        if Instant::now() < self.retry {
+            return Ok(!fresh.is_empty());
+        }
+        let mut healed = false;
+        for mark in &store.marks(first_pending, true, BATCH)? {
+            healed |= self.settle(state, mark)?;
+        }
+        if !healed {
+            self.retry = Instant::now() + REST;
+        }
+        Ok(healed || !fresh.is_empty())
     }
-    Ok(!marks.is_empty())
+
+    /// Looks at one mark. When that fails, it is put behind the others: false.
+    fn settle(&mut self, state: &AppState, mark: &Mark) -> Result<bool, ServeError> {
+        let changes = &*state.changes;
+        let Some(store) = changes.store() else { return Ok(false) };
+        let looked = match changes.watched.iter().find(|watched| watched.model == mark.model) {
+            // The project does not watch it any more.
+            None => store.unmark(mark),
+            Some(_) if !mark.role.is_empty() => spread(changes, mark),
+            Some(watched) => guarded(state, watched, || look(state, watched, mark)),
+        };
+        let Err(error) = looked else { return Ok(true) };
+        let given_up = store.postpone(mark)?;
+        if self.said.is_none_or(|said| said.elapsed() >= QUIET) {
+            let model = mark.model.as_str();
+            tracing::error!(model, given_up, %error, "an entity that a push has touched cannot be scored again");
+            self.said = Some(Instant::now());
+        }
+        Ok(false)
+    }
+}
+
+/// Does what concerns one entity; a failure is counted, and a panic is one.
+pub(super) fn guarded<T>(
+    state: &AppState,
+    watched: &Watched,
+    work: impl FnOnce() -> Result<T, ServeError>,
+) -> Result<T, ServeError> {
+    let done = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        state.metrics.panics().inc();
+        Err(ServeError::Bug { message: "scoring again panicked".into() })
+    });
+    if done.is_err() {
+        state.metrics.score_change_failed(&watched.model);
+    }
+    done
 }
 
 /// Marks whoever refers to what is marked.
@@ -131,9 +187,9 @@ fn look(state: &AppState, watched: &Watched, mark: &Mark) -> Result<(), ServeErr
         |id: u64| before.map_or_else(String::new, |before| told(id, watched, mark, (&before, &now), &scored));
     let moved = before.is_some_and(|before| before.band != band);
     let draft = moved.then_some(Draft { entity: &watched.entity, body: &body, webhooks: &hooks });
-    if let Some(change) = store.settle(mark, &now, draft)? {
+    if store.settle(mark, &now, draft)?.is_some() {
         state.metrics.score_changed(&watched.model);
-        changes.remember(change);
+        changes.hear()?;
     }
     Ok(())
 }

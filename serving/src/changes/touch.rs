@@ -42,7 +42,7 @@ type Found<'w, 'r> = (&'w Watched, &'w str, Cow<'r, str>);
 /// Marks what rows of a source touch; none when nobody watches it.
 ///
 /// # Errors
-/// [`ServeError::Unavailable`] when the marks cannot be written, and what scoring reports.
+/// [`ServeError::Unavailable`] when the marks cannot be written.
 pub fn touched<'s>(
     state: &'s AppState,
     source: &SourceName,
@@ -80,11 +80,12 @@ fn found<'w, 'r>(changes: &'w Changes, source: &SourceName, rows: &'r [PushedRow
     found
 }
 
-/// Writes down where entities stand of which nothing was told yet.
+/// Writes down where entities stand of which nothing was told yet. One that cannot be scored stands nowhere: that is no
+/// reason to refuse the push.
 fn begin(state: &AppState, found: &[Found<'_, '_>]) -> Result<(), ServeError> {
     let changes = &*state.changes;
     let Some(store) = changes.store() else { return Ok(()) };
-    let mut begun = 0;
+    let (mut begun, mut warned) = (0, false);
     for watched in &changes.watched {
         let mut first: Vec<(String, Told)> = Vec::new();
         for (_, role, key) in found.iter().filter(|(other, ..)| other.model == watched.model) {
@@ -97,7 +98,14 @@ fn begin(state: &AppState, found: &[Found<'_, '_>]) -> Result<(), ServeError> {
                     continue;
                 }
                 begun += 1;
-                first.extend(stands(state, watched, &key)?.map(|told| (key, told)));
+                match rescore::guarded(state, watched, || stands(state, watched, &key)) {
+                    Ok(told) => first.extend(told.map(|told| (key, told))),
+                    Err(error) if !warned => {
+                        tracing::warn!(model = %watched.model, %error, "an entity could not be scored before a push");
+                        warned = true;
+                    }
+                    Err(_) => {}
+                }
             }
         }
         if !first.is_empty() {

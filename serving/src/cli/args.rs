@@ -330,7 +330,7 @@ pub struct MonitorArgs {
     /// The length of a period; 30d when not given.
     #[arg(long, value_name = "SPAN")]
     pub every: Option<String>,
-    /// Judge the champion by the limits of [model.X.monitor], tell webhooks what crossed them, and end with 3 if one did.
+    /// Judge the champion by the limits of [model.X.monitor] and end with 3 if one is crossed; without a range, tell that as the server does.
     #[arg(long)]
     pub check: bool,
     /// As `--check`, and train the model again when a limit is crossed; the gate decides whether it becomes champion.

@@ -1,10 +1,12 @@
 //! Looking at monitored models every so often, telling what crossed a limit, and starting a retraining.
 //!
-//! A thread of its own looks, behind all others; training is a process of its own, so that nothing it does can stop the
-//! answers. The gate decides what becomes of the new version, as it does for a training by hand.
+//! A thread of its own looks. What takes long, reading the log and training, goes on behind all other threads, and training
+//! is a process of its own, so that nothing it does can stop the answers; what is written down, under locks that requests
+//! need too, is written at the usual priority. The gate decides what becomes of the new version, as it does for a training by hand.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Weak;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
@@ -17,7 +19,7 @@ use serde_json::json;
 use super::limits::{Crossed, judge};
 use super::retrain::{Retrained, Trainer};
 use super::{Drift, MonitorReport};
-use crate::changes::{Alarms, Change, ChangeStore, Kind, Raised, webhooks_of};
+use crate::changes::{Alarms, ChangeStore, Kind, Raised, webhooks_of};
 use crate::error::ServeError;
 use crate::idle;
 use crate::score_log::read::Range;
@@ -27,24 +29,46 @@ use crate::state::{AppState, Parts};
 
 /// Longest rest between two looks at whether something is due or the server stops.
 const REST: Duration = Duration::from_secs(1);
+/// Longest time that the stop waits for the thread: a training is ended within a moment, reading the log is not, and
+/// leaves nothing half done.
+const FAREWELL: Duration = Duration::from_secs(5);
+/// Time between two looks whether it has ended.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// The thread that looks at monitored models; none when no model is monitored.
+#[derive(Debug)]
+pub struct Following(Option<JoinHandle<()>>);
+
+impl Following {
+    /// Waits for the end of the thread, and so of a training that it started; call it once changes are closed.
+    pub fn join(self) {
+        let Some(thread) = self.0 else { return };
+        let patience = Instant::now() + FAREWELL;
+        while !thread.is_finished() {
+            if Instant::now() >= patience {
+                tracing::warn!("a model is still being looked at; the server does not wait for it");
+                return;
+            }
+            std::thread::sleep(LOOK);
+        }
+        // The thread catches its panics; there is nothing to hear from it.
+        let _ = thread.join();
+    }
+}
 
 /// Starts the thread, if a model is monitored. `trainer` runs retrainings.
 ///
 /// # Errors
 /// [`ServeError::Io`] when it cannot be started.
-pub fn follow(state: &AppState, trainer: Trainer) -> Result<(), ServeError> {
+pub fn follow(state: &AppState, trainer: Trainer) -> Result<Following, ServeError> {
     let monitored = state.project.models.values().any(|model| model.serving.monitor.is_some());
     if !monitored || state.history.is_none() {
-        return Ok(());
+        return Ok(Following(None));
     }
     let parts = state.downgrade();
-    let run = move || {
-        idle::step_back("models are monitored");
-        run(&parts, &trainer);
-    };
-    let started = std::thread::Builder::new().name("monitor".into()).spawn(run);
+    let started = std::thread::Builder::new().name("monitor".into()).spawn(move || run(&parts, &trainer));
     started
-        .map(drop)
+        .map(|thread| Following(Some(thread)))
         .map_err(|source| ServeError::Io { what: "the monitoring thread did not start".into(), source })
 }
 
@@ -57,6 +81,9 @@ fn run(parts: &Weak<Parts>, trainer: &Trainer) {
             return;
         }
         for (name, spec) in monitored(&state.project) {
+            if state.changes.is_closing() {
+                return;
+            }
             if looked.get(name).is_some_and(|last| last.elapsed() < duration(spec.every)) {
                 continue;
             }
@@ -68,8 +95,9 @@ fn run(parts: &Weak<Parts>, trainer: &Trainer) {
                 Err(_) => state.metrics.panics().inc(),
             }
         }
+        let changes = state.changes.clone();
         drop(state);
-        std::thread::sleep(REST);
+        changes.rest(REST);
     }
 }
 
@@ -95,17 +123,20 @@ pub fn look(state: &AppState, model: &ModelName, trainer: &Trainer) -> Result<Ve
     let range = Range { since: now.before(spec.window), until: Timestamp::MAX };
     let (project, registry) = (&state.project, state.registry.as_ref());
     let asked = MonitorAsked { project, registry, model: model.as_str(), now, range, every: spec.window };
-    let report = history.monitor(&asked)?;
+    let report = idle::behind("models are monitored", || history.monitor(&asked))??;
     let Some(drift) = champion(registry, model, &report)? else { return Ok(Vec::new()) };
     state.metrics.drift(model.as_str(), drift);
     let alarm = Alarm { project, store, model, spec, now };
-    let (crossed, told) = alarm.raise(drift)?;
+    let crossed = alarm.raise(drift)?;
     state.metrics.limits_crossed(model.as_str(), crossed.len());
-    told.into_iter().for_each(|change| state.changes.remember(change));
-    if !crossed.is_empty() && alarm.may_retrain()? {
-        let done = trainer.train(project, model, &|| state.changes.is_closing());
+    state.changes.hear()?;
+    let stop = || state.changes.is_closing();
+    if !crossed.is_empty() && !stop() && alarm.may_retrain()? {
+        // The process that trains is as far behind as the thread that starts it.
+        let done = idle::behind("models are trained again", || trainer.train(project, model, &stop))?;
         state.metrics.retrained(model.as_str(), done.as_ref().map_or("failed", Retrained::result));
-        state.changes.remember(alarm.retrained(&crossed, &done, state.clock.as_ref())?);
+        alarm.retrained(&crossed, &done, state.clock.as_ref())?;
+        state.changes.hear()?;
     }
     Ok(crossed)
 }
@@ -147,7 +178,7 @@ impl Alarm<'_> {
     ///
     /// # Errors
     /// What the store reports.
-    pub fn raise(&self, drift: &Drift) -> Result<(Vec<Crossed>, Vec<Change>), ServeError> {
+    pub fn raise(&self, drift: &Drift) -> Result<Vec<Crossed>, ServeError> {
         let verdict = judge(drift, self.spec);
         let alarms = Alarms {
             model: self.model.as_str(),
@@ -173,8 +204,8 @@ impl Alarm<'_> {
             body.to_string()
         };
         let webhooks = webhooks_of(self.project, self.model.as_str());
-        let told = self.store.raise(&alarms, &Raised { body: &body, webhooks: &webhooks })?;
-        Ok((verdict.crossed, told))
+        self.store.raise(&alarms, &Raised { body: &body, webhooks: &webhooks })?;
+        Ok(verdict.crossed)
     }
 
     /// True when a crossed limit starts a retraining, and the last one is long enough ago.
@@ -195,7 +226,7 @@ impl Alarm<'_> {
         because: &[Crossed],
         done: &Result<Retrained, String>,
         clock: &dyn Clock,
-    ) -> Result<Change, ServeError> {
+    ) -> Result<(), ServeError> {
         let at = clock.now();
         if done.is_ok() {
             self.store.retrained(self.model.as_str(), at)?;
@@ -217,6 +248,6 @@ impl Alarm<'_> {
             body.to_string()
         };
         let webhooks = webhooks_of(self.project, self.model.as_str());
-        self.store.tell_of_model(kind, self.model.as_str(), &body, &webhooks)
+        self.store.tell_of_model(kind, self.model.as_str(), &body, &webhooks).map(drop)
     }
 }

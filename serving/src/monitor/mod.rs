@@ -25,7 +25,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 pub use drift::{Drift, FeatureShift, MovedShare};
-pub use follow::{Alarm, champion, follow, look};
+pub use follow::{Alarm, Following, champion, follow, look};
 pub use limits::{Crossed, judge};
 pub use quality::{Band, Quality};
 pub use retrain::{Retrained, Trainer};

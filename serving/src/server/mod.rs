@@ -54,6 +54,7 @@ pub struct Server {
     terms: Terms,
     grpc_terms: Terms,
     on_ready: Option<OnReady>,
+    monitor: monitor::Following,
 }
 
 /// Opens a project's stores and loads its models. Blocks; call it outside any runtime.
@@ -85,8 +86,8 @@ pub fn open(options: ServeOptions) -> Result<Server, ServeError> {
     changes::deliver(&state, &|name| std::env::var(name).ok())?;
     let program =
         std::env::current_exe().map_err(|source| ServeError::Io { what: "this program".into(), source })?;
-    monitor::follow(&state, monitor::Trainer::new(program))?;
-    Ok(Server { state, listen, terms, grpc_terms, on_ready })
+    let monitor = monitor::follow(&state, monitor::Trainer::new(program))?;
+    Ok(Server { state, listen, terms, grpc_terms, on_ready, monitor })
 }
 
 fn terms(settings: &Settings, protocol: Protocol, drain: Duration) -> Result<Terms, ServeError> {
@@ -107,7 +108,7 @@ pub async fn serve(
     server: Server,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
-    let Server { state, listen, terms, grpc_terms, on_ready } = server;
+    let Server { state, listen, terms, grpc_terms, on_ready, monitor } = server;
     let (listener, http) = bind(&listen, &terms).await?;
     let mut ports = vec![Port { listener, app: app(state.clone()), terms }];
     let mut addresses = Addresses { http, grpc: None };
@@ -131,7 +132,7 @@ pub async fn serve(
     let stop = stop.shared();
     join_all(ports.into_iter().map(|port| listen::answer(port, &hands, stop.clone()))).await;
     drop(hands);
-    close(state).await;
+    close(state, monitor).await;
     Ok(())
 }
 
@@ -144,10 +145,12 @@ async fn bind(listen: &str, terms: &Terms) -> Result<(TcpListener, SocketAddr), 
     Ok((listener, address))
 }
 
-/// Writes down what is still in memory.
-async fn close(evidence: AppState) {
+/// Ends what the server does by itself, and writes down what is still in memory.
+async fn close(evidence: AppState, monitor: monitor::Following) {
     // What was answered is on the disk before the process ends.
     let closed = tokio::task::spawn_blocking(move || {
+        evidence.changes.close();
+        monitor.join();
         evidence.shadows.close();
         evidence.score_log.close();
         if let Some(traces) = &evidence.traces {

@@ -36,6 +36,7 @@ pub struct Metrics {
     score_log_waiting: IntGauge,
     shadow: IntCounterVec,
     changes: IntCounterVec,
+    change_failures: IntCounterVec,
     webhooks: IntCounterVec,
     spans: IntCounterVec,
     jwks: IntCounterVec,
@@ -146,6 +147,11 @@ impl Metrics {
             changes: to.counters(
                 "scorehouse_score_changes_total",
                 "Scores that pushed facts moved across a declared edge, by model",
+                &["model"],
+            )?,
+            change_failures: to.counters(
+                "scorehouse_score_change_failures_total",
+                "Times an entity that a push touched could not be scored to see whether it changed, by model",
                 &["model"],
             )?,
             webhooks: to.counters(
@@ -279,6 +285,11 @@ impl Metrics {
     /// A pushed fact moved a score of a model across an edge.
     pub fn score_changed(&self, model: &str) {
         self.changes.with_label_values(&[model]).inc();
+    }
+
+    /// An entity of a model that a push touched could not be scored.
+    pub fn score_change_failed(&self, model: &str) {
+        self.change_failures.with_label_values(&[model]).inc();
     }
 
     /// A change was sent to a webhook; `result` is `delivered`, `failed` or `dead`.

@@ -8,8 +8,13 @@ use axum::http::{HeaderMap, Request, StatusCode, header};
 use axum::routing::post;
 use futures::StreamExt;
 use scorehouse::access::Role;
-use scorehouse::changes::{DeliveryState, deliver, follow, signature};
+use scorehouse::changes::{ChangeStore, DeliveryState, Kind, deliver, follow, signature};
+use scorehouse_features::ids::{EntityKey, EntityName, SourceName};
+use scorehouse_features::online::{
+    EmbeddedStore, EntityRows, KeyPage, OnlineError, OnlineStore, PushedRow, Receipt,
+};
 use scorehouse_features::time::Span;
+use scorehouse_features::view::{Layout, TableId};
 use serde_json::{Value as Json, json};
 
 use crate::connections::certified;
@@ -44,7 +49,7 @@ async fn push(fixture: &Fixture, source: &str, rows: Json) {
 
 /// The changes told so far.
 fn told(fixture: &Fixture) -> Vec<Json> {
-    let (changes, _) = fixture.state.changes.after(0);
+    let (changes, _) = fixture.state.changes.after(0, usize::MAX);
     changes.iter().map(|change| serde_json::from_str(&change.body).unwrap()).collect()
 }
 
@@ -101,7 +106,60 @@ async fn what_was_marked_before_a_stop_is_told_after_the_next_start() {
     tokio::task::spawn_blocking(move || state.changes.settle()).await.unwrap();
     assert_eq!(told(&fixture).len(), 1);
     let later = scorehouse::changes::Changes::open(&fixture.state.project).unwrap();
-    assert_eq!((later.newest(), later.after(0).0.len()), (1, 1), "a change outlives the server");
+    assert_eq!((later.newest(), later.after(0, usize::MAX).0.len()), (1, 1), "a change outlives the server");
+}
+
+/// A store that cannot read some deals.
+struct Torn(EmbeddedStore);
+
+impl OnlineStore for Torn {
+    fn layout(&self) -> &Layout {
+        self.0.layout()
+    }
+
+    fn append(&self, source: &SourceName, rows: Vec<PushedRow>) -> Result<Receipt, OnlineError> {
+        self.0.append(source, rows)
+    }
+
+    fn visit(
+        &self,
+        table: TableId,
+        key: &str,
+        see: &mut dyn FnMut(&EntityRows<'_>),
+    ) -> Result<(), OnlineError> {
+        match key {
+            "D-torn" => Err(OnlineError::UnknownTable(99)),
+            "D-mad" => panic!("the store went mad"),
+            key => self.0.visit(table, key, see),
+        }
+    }
+
+    fn keys(
+        &self,
+        entity: &EntityName,
+        after: Option<&EntityKey>,
+        limit: usize,
+    ) -> Result<KeyPage, OnlineError> {
+        self.0.keys(entity, after, limit)
+    }
+}
+
+#[tokio::test]
+async fn an_entity_that_cannot_be_scored_refuses_no_push_and_holds_up_no_other() {
+    let fixture = Fixture::reading(WATCH, |store| Arc::new(Torn(store)));
+    follow(&fixture.state).unwrap();
+    for bad in ["D-torn", "D-mad"] {
+        let answer = fixture.post("/v1/events/deal_opened", deal(bad, 5000.0)).await;
+        assert_eq!(answer.status, 200, "{}", answer.json());
+    }
+    let both = json!([deal("D-torn", 1.0), deal("D-2", 5000.0)]);
+    assert_eq!(fixture.post("/v1/events/deal_opened", both).await.status, 200);
+    until(|| told(&fixture).len() == 1).await;
+    assert_eq!(told(&fixture)[0]["key"], "D-2");
+    let text = String::from_utf8(fixture.get("/metrics").await.bytes.to_vec()).unwrap();
+    let failures = r#"scorehouse_score_change_failures_total{model="win"} "#;
+    let failures = text.lines().find_map(|line| line.strip_prefix(failures)).unwrap();
+    assert!(failures.parse::<u64>().unwrap() >= 3, "{text}");
 }
 
 type Heard = Arc<Mutex<Vec<(HeaderMap, String)>>>;
@@ -271,6 +329,40 @@ async fn listeners_hear_changes_as_they_happen_and_can_ask_for_those_they_missed
     // A stop lets listeners go.
     fixture.state.changes.close();
     assert_eq!((stream.next().await, missed.next().await), (None, None));
+}
+
+#[tokio::test]
+async fn what_another_process_tells_is_heard_in_order_and_however_much_it_is() {
+    let fixture = watching("");
+    let mut stream = Stream::open(&fixture, "", "/v1/changes", None).await;
+    let other = ChangeStore::open(&fixture.state.project.state).unwrap();
+    for _ in 0..250 {
+        let body = |id: u64| json!({"id": id, "key": "of the model"}).to_string();
+        other.tell_of_model(Kind::ScoreChanged, "win", &body, &[]).unwrap();
+    }
+    for id in 1..=250 {
+        assert_eq!(stream.next().await, Some((id, "of the model".into())));
+    }
+    push(&fixture, "deal_opened", deal("D-2", 5000.0)).await;
+    assert_eq!(stream.next().await, Some((251, "D-2".into())));
+    assert_eq!(fixture.state.changes.after(0, 100).0.len(), 100);
+}
+
+#[tokio::test]
+async fn changes_that_several_tell_at_once_are_all_heard() {
+    let fixture = watching("");
+    let state = &fixture.state;
+    let tell = || {
+        for _ in 0..50 {
+            let body = |id: u64| json!({ "id": id }).to_string();
+            let store = state.changes.store().unwrap();
+            store.tell_of_model(Kind::Retrained, "win", &body, &[]).unwrap();
+            state.changes.hear().unwrap();
+        }
+    };
+    std::thread::scope(|threads| (0..4).for_each(|_| drop(threads.spawn(tell))));
+    let ids: Vec<u64> = state.changes.after(0, usize::MAX).0.iter().map(|change| change.id).collect();
+    assert_eq!(ids, (1..=200).collect::<Vec<_>>());
 }
 
 #[tokio::test]

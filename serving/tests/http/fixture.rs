@@ -46,12 +46,14 @@ struct Asked {
     timeout: Duration,
     more: String,
     closed: bool,
+    online: fn(EmbeddedStore) -> Arc<dyn OnlineStore>,
 }
 
 impl Default for Asked {
     fn default() -> Self {
         let doors = Doors { threads: 2, ..Doors::default() };
-        Self { doors, timeout: Duration::from_secs(20), more: String::new(), closed: false }
+        let online = |store: EmbeddedStore| Arc::new(store) as Arc<dyn OnlineStore>;
+        Self { doors, timeout: Duration::from_secs(20), more: String::new(), closed: false, online }
     }
 }
 
@@ -137,8 +139,13 @@ impl Fixture {
         Self::built(Asked { more: more.to_owned(), ..Asked::default() }, change)
     }
 
+    /// As [`Fixture::declaring`], with a store of one's own around its store.
+    pub fn reading(more: &str, online: fn(EmbeddedStore) -> Arc<dyn OnlineStore>) -> Self {
+        Self::built(Asked { more: more.to_owned(), online, ..Asked::default() }, |_| {})
+    }
+
     fn built(asked: Asked, change: impl FnOnce(&mut Project)) -> Self {
-        let Asked { doors, timeout, more, closed } = asked;
+        let Asked { doors, timeout, more, closed, online } = asked;
         let folder = tempfile::tempdir().unwrap();
         let mut project = project_with(folder.path(), &more);
         change(&mut project);
@@ -161,7 +168,7 @@ impl Fixture {
         let state = AppState::new(StateParts {
             project,
             clock,
-            online: Arc::new(store),
+            online: online(store),
             registry: registry.clone(),
             history: Some(history),
             access,

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use scorehouse::monitor::{Crossed, Trainer, look};
+use scorehouse::monitor::{Crossed, Trainer, follow, look};
 use scorehouse_features::ids::ModelName;
 use scorehouse_models::baseline::{Baseline, InputBaseline, Spread};
 use serde_json::{Value as Json, json};
@@ -51,7 +51,7 @@ fn looked(fixture: &Fixture, program: &str) -> Vec<Crossed> {
 
 /// Kinds and bodies of what was told so far.
 fn told(fixture: &Fixture) -> Vec<(&'static str, Json)> {
-    let (changes, _) = fixture.state.changes.after(0);
+    let (changes, _) = fixture.state.changes.after(0, usize::MAX);
     let one = |change: &Arc<scorehouse::changes::Change>| {
         (change.kind.as_str(), serde_json::from_str(&change.body).unwrap())
     };
@@ -130,6 +130,31 @@ async fn a_crossed_limit_starts_one_retraining_until_its_rest_is_over() {
         (&json!(3), &json!(true), &json!("it lost least"))
     );
     assert_eq!(done["because"], json!(["feature_psi deal.amount"]));
+}
+
+#[tokio::test]
+async fn a_server_that_stops_ends_the_training_that_it_started() {
+    let fixture = monitored();
+    serve(&fixture, 100, |_| 2_000).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (path, begun) = (folder.path().join("sleeper"), folder.path().join("begun"));
+    let text =
+        format!("#!/bin/sh\necho $$ > '{0}.new' && mv '{0}.new' '{0}'\nexec sleep 600\n", begun.display());
+    let write = ["-c", r#"printf '%s' "$1" > "$0" && chmod 755 "$0""#, path.to_str().unwrap(), &text];
+    assert!(std::process::Command::new("/bin/sh").args(write).status().unwrap().success());
+    let following = follow(&fixture.state, Trainer::new(path)).unwrap();
+    while !begun.exists() {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    let pid = std::fs::read_to_string(&begun).unwrap();
+    let lives =
+        || std::process::Command::new("/bin/sh").args(["-c", &format!("kill -0 {}", pid.trim())]).status();
+    assert!(lives().unwrap().success());
+    fixture.state.changes.close();
+    tokio::task::spawn_blocking(move || following.join()).await.unwrap();
+    assert!(!lives().unwrap().success());
+    assert_eq!(kinds(&fixture), ["limit_crossed", "retraining_failed"]);
+    assert_eq!(told(&fixture)[1].1["error"], "the server stopped");
 }
 
 #[tokio::test]

@@ -82,17 +82,82 @@ impl ChangeStore {
         state: Option<DeliveryState>,
         limit: usize,
     ) -> Result<Vec<Delivery>, ServeError> {
-        let connection = self.0.lock();
-        let mut query = connection
-            .prepare_cached(
-                "SELECT d.id, d.webhook, d.change, d.state, d.attempts, d.error, d.tried, c.body, c.kind
-                 FROM deliveries d JOIN changes c ON c.id = d.change
-                 WHERE (?1 IS NULL OR d.webhook = ?1) AND (?2 IS NULL OR d.state = ?2) ORDER BY d.id LIMIT ?3",
-            )
-            .map_err(failed)?;
+        // A statement for each question, so that an index answers it.
+        let which = match (webhook, state) {
+            (Some(_), Some(_)) => "WHERE d.webhook = ?1 AND d.state = ?2",
+            (Some(_), None) => "WHERE d.webhook = ?1",
+            (None, Some(_)) => "WHERE d.state = ?2",
+            (None, None) => "",
+        };
         let state = state.map(DeliveryState::as_str);
-        let rows = query.query_map(params![webhook, state, limit as i64], delivery).map_err(failed)?;
+        self.found(&format!("{which} ORDER BY d.id LIMIT ?3"), params![webhook, state, limit as i64])
+    }
+
+    /// Deliveries of a webhook whose turn has come by `now`, a count of the caller's own: those never tried first.
+    ///
+    /// # Errors
+    /// [`ServeError::Unavailable`].
+    pub fn due(&self, webhook: &str, now: i64, limit: usize) -> Result<Vec<Delivery>, ServeError> {
+        let which =
+            "WHERE d.webhook = ?1 AND d.state = 'waiting' AND d.due <= ?2 ORDER BY d.due, d.id LIMIT ?3";
+        self.found(which, params![webhook, now, limit as i64])
+    }
+
+    fn found(&self, which: &str, by: impl rusqlite::Params) -> Result<Vec<Delivery>, ServeError> {
+        let sql = format!(
+            "SELECT d.id, d.webhook, d.change, d.state, d.attempts, d.error, d.tried, c.body, c.kind
+             FROM deliveries d JOIN changes c ON c.id = d.change {which}"
+        );
+        let connection = self.0.lock();
+        let mut query = connection.prepare_cached(&sql).map_err(failed)?;
+        let rows = query.query_map(by, delivery).map_err(failed)?;
         rows.collect::<rusqlite::Result<_>>().map_err(failed)
+    }
+
+    /// When the next delivery of a webhook is due; none when nothing waits.
+    ///
+    /// # Errors
+    /// [`ServeError::Unavailable`].
+    pub fn next_due(&self, webhook: &str) -> Result<Option<i64>, ServeError> {
+        let sql = "SELECT min(due) FROM deliveries WHERE webhook = ?1 AND state = 'waiting'";
+        let connection = self.0.lock();
+        let mut query = connection.prepare_cached(sql).map_err(failed)?;
+        query.query_row(params![webhook], |row| row.get(0)).map_err(failed)
+    }
+
+    /// All that waits for a webhook is due: the count by which it was put off has ended with its process.
+    ///
+    /// # Errors
+    /// [`ServeError::Unavailable`].
+    pub fn all_due(&self, webhook: &str) -> Result<(), ServeError> {
+        let sql = "UPDATE deliveries SET due = 0 WHERE webhook = ?1 AND state = 'waiting' AND due > 0";
+        self.write(|transaction| transaction.execute(sql, params![webhook]).map(drop))
+    }
+
+    /// Gives up what waits for webhooks that are not declared any more.
+    ///
+    /// # Errors
+    /// [`ServeError::Unavailable`].
+    pub fn disown(&self, declared: &[&str], at: Timestamp) -> Result<(), ServeError> {
+        self.write(|transaction| {
+            let mut query =
+                transaction.prepare("SELECT DISTINCT webhook FROM deliveries WHERE state = 'waiting'")?;
+            let known: Vec<String> =
+                query.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+            let mut gone = known.iter().filter(|webhook| !declared.contains(&webhook.as_str()));
+            let sql = "UPDATE deliveries SET state = 'dead', tried = ?2, error = 'the webhook is not declared any more'
+                       WHERE webhook = ?1 AND state = 'waiting'";
+            gone.try_for_each(|webhook| transaction.execute(sql, params![webhook, at.0]).map(drop))
+        })
+    }
+
+    /// Forgets what was given up before a moment.
+    ///
+    /// # Errors
+    /// [`ServeError::Unavailable`].
+    pub fn forget_dead(&self, before: Timestamp) -> Result<(), ServeError> {
+        let sql = "DELETE FROM deliveries WHERE state = 'dead' AND tried < ?1";
+        self.write(|transaction| transaction.execute(sql, params![before.0]).map(drop))
     }
 
     /// A delivery arrived.
@@ -105,16 +170,18 @@ impl ChangeStore {
         })
     }
 
-    /// An attempt failed; the delivery is tried again or, `dead`, given up.
+    /// An attempt failed; the delivery is tried again when it is `due`, by the count of the caller, or given up.
     ///
     /// # Errors
     /// [`ServeError::Unavailable`].
-    pub fn attempted(&self, id: u64, at: Timestamp, error: &str, dead: bool) -> Result<(), ServeError> {
-        let state = if dead { DeliveryState::Dead } else { DeliveryState::Waiting };
+    pub fn attempted(&self, id: u64, at: Timestamp, error: &str, due: Option<i64>) -> Result<(), ServeError> {
+        let state = if due.is_none() { DeliveryState::Dead } else { DeliveryState::Waiting };
+        let due = due.unwrap_or_default();
         let sql =
-            "UPDATE deliveries SET attempts = attempts + 1, tried = ?2, error = ?3, state = ?4 WHERE id = ?1";
+            "UPDATE deliveries SET attempts = attempts + 1, tried = ?2, error = ?3, state = ?4, due = ?5
+                   WHERE id = ?1";
         self.write(|transaction| {
-            transaction.execute(sql, params![id as i64, at.0, error, state.as_str()]).map(drop)
+            transaction.execute(sql, params![id as i64, at.0, error, state.as_str(), due]).map(drop)
         })
     }
 
@@ -129,8 +196,7 @@ impl ChangeStore {
         ids: Option<&[u64]>,
         (who, at): (&str, Timestamp),
     ) -> Result<usize, ServeError> {
-        let sql =
-            "UPDATE deliveries SET state = 'waiting', attempts = 0 WHERE webhook = ?1 AND state = 'dead'";
+        let sql = "UPDATE deliveries SET state = 'waiting', attempts = 0, due = 0 WHERE webhook = ?1 AND state = 'dead'";
         self.write(|transaction| {
             let count = match ids {
                 None => transaction.execute(sql, params![webhook])?,

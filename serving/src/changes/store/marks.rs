@@ -19,7 +19,12 @@ pub struct Mark {
     pub key: String,
     /// In which order it was made; a later mark of the same takes the place of an earlier one.
     pub turn: i64,
+    /// How often what it marks could not be scored.
+    pub attempts: u32,
 }
+
+/// Attempts to score what is marked before the mark is given up; the entity's next push marks it anew.
+pub(super) const MOST_ATTEMPTS: u32 = 10;
 
 /// What was told last of an entity.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -46,7 +51,7 @@ impl ChangeStore {
                     .query_row("SELECT coalesce(max(turn), 0) + 1 FROM marks", [], |row| row.get(0))?;
             let mut insert = transaction.prepare_cached(
                 "INSERT INTO marks (model, role, key, turn) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT (model, role, key) DO UPDATE SET turn = excluded.turn",
+                 ON CONFLICT (model, role, key) DO UPDATE SET turn = excluded.turn, attempts = 0",
             )?;
             for (model, role, key) in marks {
                 insert.execute(params![model, role, key, turn])?;
@@ -57,19 +62,34 @@ impl ChangeStore {
         })
     }
 
-    /// The earliest marks before a turn, which is asked for while no mark can be made.
+    /// The earliest marks before a turn, which is asked for while no mark can be made; those that have `failed`
+    /// before, or those that have not.
     ///
     /// # Errors
     /// [`ServeError::Unavailable`].
-    pub fn marks(&self, before: impl FnOnce() -> i64, limit: usize) -> Result<Vec<Mark>, ServeError> {
+    pub fn marks(
+        &self,
+        before: impl FnOnce() -> i64,
+        failed_before: bool,
+        limit: usize,
+    ) -> Result<Vec<Mark>, ServeError> {
         let connection = self.0.lock();
         let before = before();
         let read = |row: &Row<'_>| {
-            Ok(Mark { model: row.get(0)?, role: row.get(1)?, key: row.get(2)?, turn: row.get(3)? })
+            let (model, role, key) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok(Mark { model, role, key, turn: row.get(3)?, attempts: row.get(4)? })
         };
-        let mut query = connection
-            .prepare_cached("SELECT model, role, key, turn FROM marks WHERE turn < ?1 ORDER BY turn LIMIT ?2")
-            .map_err(failed)?;
+        let sql = match failed_before {
+            false => {
+                "SELECT model, role, key, turn, attempts FROM marks
+                 WHERE attempts = 0 AND turn < ?1 ORDER BY turn LIMIT ?2"
+            }
+            true => {
+                "SELECT model, role, key, turn, attempts FROM marks
+                 WHERE attempts > 0 AND turn < ?1 ORDER BY attempts, turn LIMIT ?2"
+            }
+        };
+        let mut query = connection.prepare_cached(sql).map_err(failed)?;
         let rows = query.query_map(params![before, limit as i64], read).map_err(failed)?;
         rows.collect::<rusqlite::Result<_>>().map_err(failed)
     }
@@ -93,6 +113,23 @@ impl ChangeStore {
         self.write(|transaction| unmark(transaction, mark))
     }
 
+    /// Puts a mark behind those that have not failed, or gives it up when it has failed too often: true then.
+    ///
+    /// # Errors
+    /// [`ServeError::Unavailable`].
+    pub fn postpone(&self, mark: &Mark) -> Result<bool, ServeError> {
+        let attempts = mark.attempts + 1;
+        if attempts >= MOST_ATTEMPTS {
+            return self.unmark(mark).map(|()| true);
+        }
+        let sql = "UPDATE marks SET attempts = ?5 WHERE model = ?1 AND role = ?2 AND key = ?3 AND turn = ?4";
+        self.write(|transaction| {
+            transaction
+                .execute(sql, params![mark.model, mark.role, mark.key, mark.turn, attempts])
+                .map(|_| false)
+        })
+    }
+
     /// What was told last of an entity; none when it was never scored.
     ///
     /// # Errors
@@ -113,12 +150,20 @@ impl ChangeStore {
         query.query_row(params![model, key], read).optional().map_err(failed)
     }
 
-    /// Writes down where entities stand before anything is told of them.
+    /// Writes down where entities stand before anything is told of them; what was told meanwhile stays.
     ///
     /// # Errors
     /// [`ServeError::Unavailable`].
     pub fn begin(&self, model: &str, told: &[(String, Told)]) -> Result<(), ServeError> {
-        self.write(|transaction| told.iter().try_for_each(|(key, told)| put(transaction, model, key, told)))
+        let sql = "INSERT INTO bands (model, key, band, output, version, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                   ON CONFLICT (model, key) DO NOTHING";
+        self.write(|transaction| {
+            let mut insert = transaction.prepare_cached(sql)?;
+            told.iter().try_for_each(|(key, told)| {
+                let Told { band, output, version, at } = *told;
+                insert.execute(params![model, key, band as i64, output, version, at.0]).map(drop)
+            })
+        })
     }
 
     /// Settles a mark: where the entity stands now and, when that is another band, the change with a delivery for

@@ -14,14 +14,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params};
 use scorehouse_features::ids::EntityName;
 
 pub use alarms::{Alarms, Raised};
 pub use deliveries::{Delivery, DeliveryState, Redelivery};
 pub use marks::{Draft, Mark, Told};
 
-use super::{Change, Kind};
+use super::{Change, Kind, REMEMBERED};
 use crate::error::ServeError;
 
 /// Each entry brings the database from version i to i + 1; entries are never changed, only added.
@@ -83,7 +83,18 @@ CREATE TABLE redeliveries (
     count   INTEGER NOT NULL
 ) STRICT;
 ",
+    "
+ALTER TABLE marks ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX marks_attempts ON marks (attempts, turn);
+ALTER TABLE deliveries ADD COLUMN due INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX deliveries_due ON deliveries (webhook, due, id) WHERE state = 'waiting';
+CREATE INDEX deliveries_dead ON deliveries (tried) WHERE state = 'dead';
+CREATE INDEX deliveries_change ON deliveries (change);
+",
 ];
+
+/// Changes after which those are looked for that nobody asks for any more.
+const FORGET_EVERY: i64 = 1_000;
 
 /// How long a writer waits for another.
 const BUSY: Duration = Duration::from_secs(10);
@@ -152,34 +163,58 @@ impl ChangeStore {
         self.write(|transaction| Telling { kind, model, about: None, body, webhooks }.insert(transaction))
     }
 
-    /// The latest changes, the newest last; older ones that wait for no delivery are forgotten.
+    /// The latest [`REMEMBERED`] changes, the newest last.
     ///
     /// # Errors
     /// [`ServeError::Unavailable`].
-    pub fn latest(&self, limit: usize) -> Result<VecDeque<Arc<Change>>, ServeError> {
-        self.write(|transaction| {
-            transaction.execute(
-                "DELETE FROM changes WHERE id <= (SELECT max(id) FROM changes) - ?1
-                 AND id NOT IN (SELECT change FROM deliveries)",
-                params![limit as i64],
-            )?;
-            let mut query = transaction.prepare(
-                "SELECT id, model, entity, key, body, kind FROM changes ORDER BY id DESC LIMIT ?1",
-            )?;
-            let mut latest = VecDeque::new();
-            let mut rows = query.query(params![limit as i64])?;
-            while let Some(row) = rows.next()? {
-                let (entity, kind): (String, String) = (row.get(2)?, row.get(5)?);
-                // Kinds of a later version are not known here.
-                let Some(kind) = Kind::parse(&kind) else { continue };
-                let id = row.get::<_, i64>(0)?.unsigned_abs();
-                let (model, key, body) = (row.get(1)?, row.get(3)?, row.get(4)?);
-                let about = EntityName::new(&entity).ok().map(|entity| (entity, key));
-                latest.push_front(Arc::new(Change { id, kind, model, about, body }));
-            }
-            Ok(latest)
-        })
+    pub fn latest(&self) -> Result<VecDeque<Arc<Change>>, ServeError> {
+        let connection = self.0.lock();
+        let newest: i64 = connection
+            .query_row("SELECT coalesce(max(id), 0) FROM changes", [], |row| row.get(0))
+            .map_err(failed)?;
+        drop(connection);
+        let after = newest.saturating_sub(REMEMBERED as i64).max(0).unsigned_abs();
+        Ok(self.since(after, REMEMBERED)?.0.into_iter().map(Arc::new).collect())
     }
+
+    /// Up to `limit` changes after a number, whoever wrote them, in order; and the number of the last one looked at.
+    ///
+    /// # Errors
+    /// [`ServeError::Unavailable`].
+    pub fn since(&self, after: u64, limit: usize) -> Result<(Vec<Change>, u64), ServeError> {
+        let connection = self.0.lock();
+        let mut query = connection
+            .prepare_cached(
+                "SELECT id, model, entity, key, body, kind FROM changes WHERE id > ?1 ORDER BY id LIMIT ?2",
+            )
+            .map_err(failed)?;
+        let (mut changes, mut last) = (Vec::new(), after);
+        let rows = query.query_map(params![after as i64, limit as i64], change).map_err(failed)?;
+        for row in rows {
+            let (id, change) = row.map_err(failed)?;
+            last = id;
+            changes.extend(change);
+        }
+        Ok((changes, last))
+    }
+}
+
+/// A change and its number; only the number of one whose kind a later version brought.
+fn change(row: &Row<'_>) -> rusqlite::Result<(u64, Option<Change>)> {
+    let (entity, kind): (String, String) = (row.get(2)?, row.get(5)?);
+    let id = row.get::<_, i64>(0)?.unsigned_abs();
+    let (model, key, body) = (row.get(1)?, row.get(3)?, row.get(4)?);
+    let about = EntityName::new(&entity).ok().map(|entity| (entity, key));
+    Ok((id, Kind::parse(&kind).map(|kind| Change { id, kind, model, about, body })))
+}
+
+/// Forgets changes that nobody can ask for any more and that wait for no delivery.
+fn forget(from: &Transaction<'_>, newest: i64) -> rusqlite::Result<()> {
+    let mut delete = from.prepare_cached(
+        "DELETE FROM changes WHERE id <= ?1
+         AND NOT EXISTS (SELECT 1 FROM deliveries WHERE deliveries.change = changes.id)",
+    )?;
+    delete.execute(params![newest - REMEMBERED as i64]).map(drop)
 }
 
 impl Telling<'_> {
@@ -198,6 +233,9 @@ impl Telling<'_> {
         )?;
         for webhook in self.webhooks {
             delivery.execute(params![webhook, row])?;
+        }
+        if row % FORGET_EVERY == 0 {
+            forget(to, row)?;
         }
         let about = self.about.map(|(entity, key)| (entity.clone(), key.to_owned()));
         Ok(Change { id, kind: self.kind, model: self.model.to_owned(), about, body })
@@ -218,4 +256,125 @@ fn prepare(connection: &mut Connection) -> rusqlite::Result<()> {
         transaction.pragma_update(None, "user_version", STEPS.len() as i64)?;
     }
     transaction.commit()
+}
+
+#[cfg(test)]
+mod tests {
+    use scorehouse_features::time::Timestamp;
+
+    use super::*;
+
+    fn opened() -> (tempfile::TempDir, ChangeStore) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = ChangeStore::open(folder.path()).unwrap();
+        (folder, store)
+    }
+
+    fn tell(store: &ChangeStore, count: usize, webhooks: &[&str]) {
+        let body = |id: u64| format!("{{\"id\":{id}}}");
+        let telling = Telling { kind: Kind::ScoreChanged, model: "win", about: None, body: &body, webhooks };
+        let all = |to: &Transaction<'_>| (0..count).try_for_each(|_| telling.insert(to).map(drop));
+        store.write(all).unwrap();
+    }
+
+    fn count(store: &ChangeStore, what: &str) -> i64 {
+        store.0.lock().query_row(&format!("SELECT count(*) FROM {what}"), [], |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn what_nobody_can_ask_for_any_more_is_forgotten_while_the_server_runs_but_not_what_waits() {
+        let (_folder, store) = opened();
+        tell(&store, 3, &["crm"]);
+        tell(&store, REMEMBERED + 2_500, &[]);
+        assert!(count(&store, "changes") <= REMEMBERED as i64 + FORGET_EVERY + 3);
+        let waiting = store.due("crm", 0, 9).unwrap();
+        assert_eq!(waiting.iter().map(|delivery| delivery.change).collect::<Vec<_>>(), [1, 2, 3]);
+        assert_eq!(store.latest().unwrap().len(), REMEMBERED);
+    }
+
+    #[test]
+    fn deliveries_that_are_not_due_do_not_stand_before_those_that_are() {
+        let (_folder, store) = opened();
+        tell(&store, 300, &["crm"]);
+        for delivery in store.due("crm", 0, 300).unwrap() {
+            store.attempted(delivery.id, Timestamp(0), "answered 503", Some(5_000)).unwrap();
+        }
+        tell(&store, 1, &["crm", "erp"]);
+        let due = store.due("crm", 10, 256).unwrap();
+        assert_eq!(due.iter().map(|delivery| delivery.change).collect::<Vec<_>>(), [301]);
+        assert_eq!(store.due("crm", 5_000, 999).unwrap().len(), 301);
+        store.delivered(due[0].id).unwrap();
+        assert_eq!(store.next_due("crm").unwrap(), Some(5_000));
+        store.all_due("crm").unwrap();
+        assert_eq!(store.next_due("crm").unwrap(), Some(0));
+    }
+
+    #[test]
+    fn what_was_given_up_goes_with_age_and_webhooks_that_are_gone_have_nothing_waiting() {
+        let (_folder, store) = opened();
+        tell(&store, 2, &["crm", "old"]);
+        store.disown(&["crm"], Timestamp(70)).unwrap();
+        let dead = store.deliveries(None, Some(DeliveryState::Dead), 9).unwrap();
+        assert_eq!(dead.iter().map(|dead| dead.webhook.as_str()).collect::<Vec<_>>(), ["old", "old"]);
+        assert_eq!(store.deliveries(Some("crm"), Some(DeliveryState::Waiting), 9).unwrap().len(), 2);
+        store.attempted(1, Timestamp(50), "answered 503", None).unwrap();
+        store.forget_dead(Timestamp(60)).unwrap();
+        assert_eq!(
+            (count(&store, "deliveries"), store.deliveries(Some("crm"), None, 9).unwrap().len()),
+            (3, 1)
+        );
+        store.forget_dead(Timestamp(71)).unwrap();
+        assert_eq!(count(&store, "deliveries"), 1);
+    }
+
+    #[test]
+    fn where_an_entity_stood_at_first_does_not_take_the_place_of_what_was_told() {
+        let (_folder, store) = opened();
+        let stands = |band: usize| Told { band, output: 0.5, version: 1, at: Timestamp(0) };
+        store.begin("win", &[("D-1".into(), stands(0))]).unwrap();
+        store.mark(&[("win", "", "D-1")], |_| {}).unwrap();
+        let mark = store.marks(|| i64::MAX, false, 9).unwrap().remove(0);
+        store.settle(&mark, &stands(2), None).unwrap();
+        store.begin("win", &[("D-1".into(), stands(0))]).unwrap();
+        assert_eq!(store.told("win", "D-1").unwrap().unwrap().band, 2);
+    }
+
+    #[test]
+    fn a_mark_that_fails_stands_before_no_other_and_is_given_up_in_the_end() {
+        let (_folder, store) = opened();
+        store.mark(&[("win", "", "D-1")], |_| {}).unwrap();
+        let marks = |failed: bool| store.marks(|| i64::MAX, failed, 9).unwrap();
+        assert!(!store.postpone(&marks(false)[0]).unwrap());
+        assert_eq!((marks(false).len(), marks(true)[0].attempts), (0, 1));
+        store.mark(&[("win", "", "D-1")], |_| {}).unwrap();
+        assert_eq!((marks(false)[0].attempts, marks(true).len()), (0, 0), "a new push is a new mark");
+        let mut tries = 1;
+        store.postpone(&marks(false)[0]).unwrap();
+        while let Some(mark) = marks(true).first() {
+            tries += 1;
+            assert_eq!(store.postpone(mark).unwrap(), store.marked().unwrap() == 0);
+        }
+        assert_eq!(tries, marks::MOST_ATTEMPTS);
+    }
+
+    #[test]
+    fn a_store_of_an_earlier_version_is_brought_up_with_all_that_is_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(super::folder(folder.path())).unwrap();
+        let connection = Connection::open(super::folder(folder.path()).join("changes.sqlite")).unwrap();
+        STEPS[..2].iter().for_each(|step| connection.execute_batch(step).unwrap());
+        connection
+            .execute_batch(
+                "PRAGMA user_version = 2;
+                 INSERT INTO marks (model, role, key, turn) VALUES ('win', '', 'D-1', 4);
+                 INSERT INTO changes (kind, model, entity, key, body) VALUES ('score_changed', 'win', 'deal', 'D-2', '{}');
+                 INSERT INTO deliveries (webhook, change, state, attempts) VALUES ('crm', 1, 'waiting', 2);",
+            )
+            .unwrap();
+        drop(connection);
+        let store = ChangeStore::open(folder.path()).unwrap();
+        let marks = store.marks(|| i64::MAX, false, 9).unwrap();
+        assert_eq!((marks[0].key.as_str(), marks[0].turn, marks[0].attempts), ("D-1", 4, 0));
+        assert_eq!((store.due("crm", 0, 9).unwrap()[0].attempts, store.latest().unwrap().len()), (2, 1));
+    }
 }
