@@ -120,37 +120,18 @@ impl Search<'_> {
         }
     }
 
-    /// Leaves out what is not worth its time, the least first: a component without which the others, with weights of
-    /// their own, do nearly as well. Had they kept the weights that they had beside it, two that say the same would
-    /// both stay.
     fn thin(&self, best: &mut Tried, components: usize) {
-        loop {
-            let used: Vec<usize> = (0..components).filter(|at| best.blend.weights[*at] > 0.0).collect();
-            if used.len() < 2 {
-                return;
+        for component in 0..components {
+            let mut blend = best.blend.clone();
+            blend.weights[component] = 0.0;
+            if best.blend.weights[component] == 0.0 || blend.weights.iter().all(|w| *w == 0.0) {
+                continue;
             }
-            let tried = used.iter().map(|out| self.without(*out, best, &used));
-            // The first of equals, so that the outcome does not hang on the order of sums.
-            let least = tried.reduce(|a, b| if b.quality > a.quality { b } else { a });
-            let Some(least) = least.filter(|tried| tried.quality >= best.quality * (1.0 - NOT_WORTH_IT))
-            else {
-                return;
-            };
-            *best = least;
-        }
-    }
-
-    /// The best of one more round of weights for those `used`, without `out`.
-    fn without(&self, out: usize, best: &Tried, used: &[usize]) -> Tried {
-        let mut blend = best.blend.clone();
-        blend.weights[out] = 0.0;
-        let mut without = self.tried(blend);
-        for other in used.iter().filter(|other| **other != out) {
-            for weight in WEIGHTS {
-                self.keep_better(&mut without, |blend| blend.weights[*other] = weight);
+            let without = self.tried(blend);
+            if without.quality >= best.quality * (1.0 - NOT_WORTH_IT) {
+                *best = without;
             }
         }
-        without
     }
 }
 
@@ -172,22 +153,6 @@ mod tests {
         let flat = Fading { half_life: None, popularity: vec![1.0; 100] };
         let blend = search(&pools, 2, &[flat]);
         assert_eq!(blend.weights, vec![1.0, 0.0]);
-    }
-
-    #[test]
-    fn of_two_that_say_the_same_one_is_left_out() {
-        let pool = |user: u32| {
-            let items: Vec<u32> = (0..100).collect();
-            let taken = vec![user % 50, 50 + user % 50];
-            let noise = |item: u32| f32::from(((item * 37 + user * 11) % 100) as u8) / 60.0;
-            let knows: Vec<f32> =
-                items.iter().map(|i| f32::from(u8::from(taken.contains(i))) + noise(*i)).collect();
-            Pool { said: vec![knows.clone(), knows], items, taken }
-        };
-        let pools: Vec<Pool> = (0..60).map(pool).collect();
-        let flat = Fading { half_life: None, popularity: vec![1.0; 100] };
-        let blend = search(&pools, 2, &[flat]);
-        assert_eq!(blend.weights.iter().filter(|weight| **weight > 0.0).count(), 1, "{blend:?}");
     }
 
     #[test]
