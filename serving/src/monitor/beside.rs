@@ -44,17 +44,17 @@ type Judged = (String, LoggedScore, Option<bool>);
 fn told(rows: &[Judged]) -> Vec<Told<'_>> {
     let one = |row| {
         let (key, score, outcome): &Judged = row;
-        Told { key, version: score.version, output: score.output, outcome: *outcome }
+        Told { key, version: score.head.version, output: score.output, outcome: *outcome }
     };
     rows.iter().map(one).collect()
 }
 
 fn is_champion(row: &LoggedScore) -> bool {
-    row.alias.as_deref() == Some(Variant::Champion.as_str())
+    row.head.alias.as_deref() == Some(Variant::Champion.as_str())
 }
 
 fn is_challenger(row: &LoggedScore) -> bool {
-    row.variant.as_deref() == Some(Variant::Challenger.as_str())
+    row.head.variant.as_deref() == Some(Variant::Challenger.as_str())
 }
 
 fn pairs<'a>(
@@ -65,7 +65,7 @@ fn pairs<'a>(
     let champions = served.iter().filter(|(_, seen)| is_champion(&seen.score));
     let pair = |((key, day), Seen { score: row, .. }): (&'a (String, i64), &'a Seen)| {
         let shadow = &shadows.get(&(key.clone(), *day))?.score;
-        if shadow.as_of != row.as_of {
+        if shadow.head.as_of != row.head.as_of {
             return None;
         }
         let outcome = outcome(key, row)?.known()?;

@@ -143,15 +143,15 @@ impl Monitor<'_> {
         let outcomes = Outcomes::of(self, model)?;
         let mut baselines = Baselines::new(self.registry, name.clone());
         let log = self.read(model, &mut baselines)?;
-        let outcome = |key: &str, row: &LoggedScore| outcomes.of_score(key, row.as_of, self.now);
+        let outcome = |key: &str, row: &LoggedScore| outcomes.of_score(key, row.head.as_of, self.now);
         let mut judged: Vec<Judged> = log
             .served
             .iter()
             .filter_map(|((key, _), Seen { score, places })| {
                 let outcome = outcome(key, score)?.known();
                 Some(Judged {
-                    at: score.as_of,
-                    version: score.version,
+                    at: score.head.as_of,
+                    version: score.head.version,
                     output: score.output,
                     outcome,
                     places,
@@ -182,19 +182,19 @@ impl Monitor<'_> {
     fn read(&self, model: &str, baselines: &mut Baselines<'_>) -> Result<Log, ServeError> {
         let mut log = Log::default();
         scores(&folder(&self.project.state), model, self.range, &mut |row| {
-            let shadow = row.variant.as_deref() == Some(Variant::Shadow.as_str());
+            let shadow = row.head.variant.as_deref() == Some(Variant::Shadow.as_str());
             log.count += usize::from(!shadow);
-            let Some(key) = row.key.clone() else {
+            let Some(key) = row.head.key.clone() else {
                 if !shadow {
                     let places = baselines.places(&row);
-                    log.unnamed.entry(row.version).or_default().add(row.output, &places);
+                    log.unnamed.entry(row.head.version).or_default().add(row.output, &places);
                 }
                 return Ok(());
             };
             let last = if shadow { &mut log.shadows } else { &mut log.served };
-            let day = row.as_of.0.div_euclid(DAY);
+            let day = row.head.as_of.0.div_euclid(DAY);
             match last.get(&(key.clone(), day)) {
-                Some(known) if known.score.at > row.at => {}
+                Some(known) if known.score.head.at > row.head.at => {}
                 _ => {
                     let places = if shadow { Places::default() } else { baselines.places(&row) };
                     let score = LoggedScore { inputs: Vec::new(), ..row };

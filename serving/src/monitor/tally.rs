@@ -35,12 +35,12 @@ impl<'a> Baselines<'a> {
 
     /// Where the inputs of a score lie.
     pub fn places(&mut self, row: &LoggedScore) -> Places {
-        let Some((signature, baseline)) = self.of(row.version) else { return Places::default() };
+        let Some((signature, baseline)) = self.of(row.head.version) else { return Places::default() };
         let inputs = signature.inputs.iter().zip(baseline.inputs()).enumerate();
         let place = |(at, (input, own)): (usize, (&scorehouse_models::InputField, _))| {
             let own: &scorehouse_models::baseline::InputBaseline = own;
             let found = row.inputs.get(at).filter(|(name, _)| *name == input.name);
-            let place = found.map_or(own.places() - 1, |(_, value)| own.place(value, row.as_of));
+            let place = found.map_or(own.places() - 1, |(_, value)| own.place(value, row.head.as_of));
             u8::try_from(place).unwrap_or(u8::MAX)
         };
         inputs.map(place).collect()

@@ -32,7 +32,7 @@ impl Comparison<'_> {
         let mut scratch = Scratch::default();
         for (row, now) in rows.iter().zip(values) {
             let moved = self.features(row, now, report);
-            let score = self.scoring.score(now, row.as_of, 0, &mut scratch)?;
+            let score = self.scoring.score(now, row.head.as_of, 0, &mut scratch)?;
             let equal =
                 score.raw.to_bits() == row.raw.to_bits() && score.output.to_bits() == row.output.to_bits();
             if !equal {
@@ -55,9 +55,9 @@ impl Comparison<'_> {
             }
             differs = true;
             report.feature(self.model, &input.name, || Example {
-                key: row.key.clone(),
-                as_of: row.as_of,
-                version: row.version,
+                key: row.head.key.clone(),
+                as_of: row.head.as_of,
+                version: row.head.version,
                 served: served.to_json(),
                 now: now.to_json(),
             });

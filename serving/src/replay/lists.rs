@@ -46,11 +46,11 @@ impl<'a> Lists<'a> {
     /// # Errors
     /// What reading the store reports.
     pub fn compare(&mut self, list: &LoggedList, report: &mut SkewReport) -> Result<(), ServeError> {
-        self.load(list.version);
+        self.load(list.head.version);
         let model = match &self.loaded {
             Some((_, Ok(model))) => model,
             Some((_, Err(reason))) => {
-                report.skip(self.name.as_str(), list.version, 1, reason.clone());
+                report.skip(self.name.as_str(), list.head.version, 1, reason.clone());
                 return Ok(());
             }
             None => return Ok(()),
@@ -61,19 +61,19 @@ impl<'a> Lists<'a> {
         let fields = match request_fields(self.project, &asked.request) {
             Ok(fields) => fields,
             Err(error) => {
-                report.skip(self.name.as_str(), list.version, 1, error.to_string());
+                report.skip(self.name.as_str(), list.head.version, 1, error.to_string());
                 return Ok(());
             }
         };
         let stranger = asked.seen.as_ref().is_some_and(|seen| seen.stranger);
-        let key = list.key.as_deref().filter(|_| !stranger).map(EntityKey::new).transpose();
+        let key = list.head.key.as_deref().filter(|_| !stranger).map(EntityKey::new).transpose();
         let key = key.map_err(|error| unreadable(error.to_string()))?;
         let question = Question {
             customer: key.as_ref(),
             basket: asked.basket.iter().map(|item| &**item).collect(),
             because: 0,
             n: asked.n,
-            as_of: list.as_of,
+            as_of: list.head.as_of,
             fields: &fields,
         };
         let found = find(self.online, model, &question)?;
@@ -117,7 +117,7 @@ impl Beside<'_> {
         let apart = apart.map(|((_, score), now)| f64::from((score - now.score).abs()));
         let largest = apart.reduce(f64::max);
         if let Some(largest) = largest {
-            report.score(name, list.version, largest);
+            report.score(name, list.head.version, largest);
         }
         report.row(!moved && same_items && largest.is_none());
     }
@@ -153,9 +153,9 @@ impl Beside<'_> {
     fn differs(&self, what: &str, (served, now): (Json, Json), report: &mut SkewReport) {
         let Self { name, list, .. } = self;
         report.feature(name, what, || Example {
-            key: list.key.clone(),
-            as_of: list.as_of,
-            version: list.version,
+            key: list.head.key.clone(),
+            as_of: list.head.as_of,
+            version: list.head.version,
             served,
             now,
         });

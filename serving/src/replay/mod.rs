@@ -98,9 +98,9 @@ struct Job<'a, 'r> {
 
 impl Job<'_, '_> {
     fn take(&mut self, row: LoggedScore) -> Result<(), ServeError> {
-        if row.version != self.version || self.rows.len() >= ROWS_AT_ONCE {
+        if row.head.version != self.version || self.rows.len() >= ROWS_AT_ONCE {
             self.settle()?;
-            self.version = row.version;
+            self.version = row.head.version;
         }
         self.rows.push(row);
         Ok(())

@@ -95,8 +95,8 @@ impl Recompute<'_> {
         if wanted.is_empty() {
             return Ok(());
         }
-        let keys: StringArray = wanted.iter().map(|(at, _)| rows[*at].key.as_deref()).collect();
-        let as_of: Int64Array = wanted.iter().map(|(at, _)| Some(rows[*at].as_of.0)).collect();
+        let keys: StringArray = wanted.iter().map(|(at, _)| rows[*at].head.key.as_deref()).collect();
+        let as_of: Int64Array = wanted.iter().map(|(at, _)| Some(rows[*at].head.as_of.0)).collect();
         let mut request = Vec::new();
         for (field, value_type) in &self.project.request_fields {
             let mut column = ColumnBuilder::new(*value_type, wanted.len());
@@ -137,11 +137,11 @@ impl Recompute<'_> {
         let (mut scratch, request) = (Scratch::default(), RequestFields::new());
         for (at, given) in wanted {
             let row = &rows[*at];
-            let key = EntityKey::new(row.key.as_deref().unwrap_or(NOBODY));
+            let key = EntityKey::new(row.head.key.as_deref().unwrap_or(NOBODY));
             let key = key.map_err(|e| ServeError::InvalidField { message: e.to_string(), nearest: None })?;
             let slot = |(name, value): &(FeatureName, Value)| Some((plan.slot(name)?, value.clone()));
             let overrides: Vec<(usize, Value)> = given.iter().filter_map(slot).collect();
-            let read = Read { key: &key, as_of: row.as_of, request: &request, overrides: &overrides };
+            let read = Read { key: &key, as_of: row.head.as_of, request: &request, overrides: &overrides };
             plan.read(online, &read, &mut scratch, &mut values[*at])?;
         }
         Ok(())

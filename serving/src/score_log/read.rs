@@ -41,14 +41,14 @@ impl Range {
     }
 }
 
-/// One score as it was answered.
+/// What every answer has.
 #[derive(Debug, Clone, PartialEq)]
-pub struct LoggedScore {
+pub struct LoggedHead {
     /// When it was given.
     pub at: Timestamp,
     /// The moment whose knowledge counted.
     pub as_of: Timestamp,
-    /// The entity's key, where the row has one.
+    /// The key of the entity or customer, where the request named one.
     pub key: Option<String>,
     /// The version that answered.
     pub version: u32,
@@ -56,6 +56,13 @@ pub struct LoggedScore {
     pub alias: Option<String>,
     /// In which part it answered, where a challenger was tried out: `champion`, `challenger`, `shadow`.
     pub variant: Option<String>,
+}
+
+/// One score as it was answered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoggedScore {
+    /// What every answer has.
+    pub head: LoggedHead,
     /// True when the inputs came from the store, save what the request gave.
     pub stored: bool,
     /// What the request gave in place of stored values, a JSON object by name.
@@ -71,18 +78,8 @@ pub struct LoggedScore {
 /// One list of products as it was answered.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LoggedList {
-    /// When it was given.
-    pub at: Timestamp,
-    /// The moment whose knowledge counted.
-    pub as_of: Timestamp,
-    /// The customer's key, where the request named one.
-    pub key: Option<String>,
-    /// The version that answered.
-    pub version: u32,
-    /// The alias it was found by.
-    pub alias: Option<String>,
-    /// In which part it answered, where a challenger was tried out: `champion`, `challenger`, `shadow`.
-    pub variant: Option<String>,
+    /// What every answer has.
+    pub head: LoggedHead,
     /// What was asked and what the answer was made from, a JSON object.
     pub asked: String,
     /// Item and score, the best first.
@@ -234,6 +231,19 @@ impl<'a> Heads<'a> {
     }
 }
 
+impl Heads<'_> {
+    fn row(&self, row: usize) -> LoggedHead {
+        LoggedHead {
+            at: Timestamp(self.at[row]),
+            as_of: Timestamp(self.as_of[row]),
+            key: text(self.key, row),
+            version: self.version[row],
+            alias: text(self.alias, row),
+            variant: self.variant.and_then(|of| text(of, row)),
+        }
+    }
+}
+
 fn text(of: &StringArray, row: usize) -> Option<String> {
     of.is_valid(row).then(|| of.value(row).to_owned())
 }
@@ -272,12 +282,7 @@ impl<'a> Rows<'a> {
     fn row(&self, row: usize) -> LoggedScore {
         let head = &self.head;
         LoggedScore {
-            at: self.at(row),
-            as_of: Timestamp(head.as_of[row]),
-            key: text(head.key, row),
-            version: head.version[row],
-            alias: text(head.alias, row),
-            variant: head.variant.and_then(|of| text(of, row)),
+            head: head.row(row),
             stored: self.stored.value(row),
             given: text(head.given, row),
             output: self.output[row],
@@ -303,12 +308,7 @@ impl<'a> ListRows<'a> {
     fn row(&self, row: usize) -> LoggedList {
         let head = &self.head;
         LoggedList {
-            at: Timestamp(head.at[row]),
-            as_of: Timestamp(head.as_of[row]),
-            key: text(head.key, row),
-            version: head.version[row],
-            alias: text(head.alias, row),
-            variant: head.variant.and_then(|of| text(of, row)),
+            head: head.row(row),
             asked: text(head.given, row).unwrap_or_default(),
             items: self.items(row).unwrap_or_default(),
         }

@@ -66,9 +66,9 @@ async fn the_log_keeps_who_answered_and_the_place_in_the_request() {
     assert_eq!(rows.len(), 40);
     let split = fixture.state.challenges.split("win").unwrap();
     for row in &rows {
-        let variant = row.variant.as_deref().unwrap();
+        let variant = row.head.variant.as_deref().unwrap();
         assert_eq!(
-            (row.alias.as_deref(), row.version),
+            (row.head.alias.as_deref(), row.head.version),
             (Some(variant), 1 + u32::from(variant == "challenger"))
         );
         let given: Json = serde_json::from_str(row.given.as_deref().unwrap()).unwrap();
@@ -105,15 +105,18 @@ async fn a_shadow_is_asked_and_kept_but_never_heard() {
     let answer = fixture.post(WIN, body).await.json();
     assert_eq!((&answer["version"], answer["scores"][0].get("variant")), (&json!(1), None));
     let rows = logged(&fixture, "win");
-    let (shadows, served): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.variant.is_some());
+    let (shadows, served): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.head.variant.is_some());
     assert_eq!((served.len(), shadows.len()), (2, 2));
     for (shadow, served) in shadows.iter().zip(&served) {
         assert_eq!(
-            (shadow.variant.as_deref(), shadow.alias.as_deref()),
+            (shadow.head.variant.as_deref(), shadow.head.alias.as_deref()),
             (Some("shadow"), Some("challenger"))
         );
-        assert_eq!((shadow.version, served.version), (2, 1));
-        assert_eq!((&shadow.key, shadow.as_of, &shadow.given), (&served.key, served.as_of, &served.given));
+        assert_eq!((shadow.head.version, served.head.version), (2, 1));
+        assert_eq!(
+            (&shadow.head.key, shadow.head.as_of, &shadow.given),
+            (&served.head.key, served.head.as_of, &served.given)
+        );
         assert_eq!(shadow.inputs, served.inputs);
         assert!((shadow.raw - served.raw - 0.5).abs() < 1e-9, "{shadow:?}");
     }
@@ -129,7 +132,7 @@ async fn what_no_key_names_and_what_others_answer_has_no_shadow() {
     for body in [unnamed, json!({"inputs": [{}]}), json!({"entity": "D-1", "version": 1})] {
         assert_eq!(fixture.post(WIN, body).await.status, 200);
     }
-    assert!(logged(&fixture, "win").iter().all(|row| row.variant.is_none()));
+    assert!(logged(&fixture, "win").iter().all(|row| row.head.variant.is_none()));
 }
 
 #[tokio::test]
@@ -251,10 +254,13 @@ async fn rows_of_a_plain_table_have_a_shadow_with_the_same_inputs() {
     let inferred = fixture.post("/v2/models/risk/infer", json!({ "inputs": [tensor] })).await;
     assert_eq!(inferred.status, 200, "{}", inferred.json());
     let rows = logged(&fixture, "risk");
-    let (shadows, served): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.variant.is_some());
+    let (shadows, served): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.head.variant.is_some());
     assert_eq!((served.len(), shadows.len()), (3, 3));
     for (shadow, served) in shadows.iter().zip(&served) {
-        assert_eq!((shadow.version, &shadow.key, &shadow.inputs), (2, &served.key, &served.inputs));
+        assert_eq!(
+            (shadow.head.version, &shadow.head.key, &shadow.inputs),
+            (2, &served.head.key, &served.inputs)
+        );
         assert!((shadow.raw - served.raw - 0.5).abs() < 1e-9, "{shadow:?}");
     }
     let skew = replay(&fixture);
@@ -276,9 +282,13 @@ async fn a_split_recommends_to_a_customer_by_the_same_version_every_time() {
     assert_eq!((&stranger["variant"], &stranger["version"]), (&json!("champion"), &json!(1)));
     let named = fixture.post(RECOMMEND, json!({"customer": "A-1", "alias": "challenger"})).await.json();
     assert_eq!((named.get("variant"), &named["version"]), (None, &json!(2)));
-    for list in listed(&fixture).iter().filter(|list| list.variant.is_some() && list.key.is_some()) {
-        let taken = split.takes(list.key.as_deref().unwrap());
-        assert_eq!((list.variant.as_deref() == Some("challenger"), list.version == 2), (taken, taken));
+    for list in listed(&fixture).iter().filter(|list| list.head.variant.is_some() && list.head.key.is_some())
+    {
+        let taken = split.takes(list.head.key.as_deref().unwrap());
+        assert_eq!(
+            (list.head.variant.as_deref() == Some("challenger"), list.head.version == 2),
+            (taken, taken)
+        );
     }
     let skew = replay(&fixture);
     assert_eq!((skew.rows, skew.same), (22, 22), "{skew:?}");
@@ -293,12 +303,15 @@ async fn recommendations_have_a_shadow_that_is_kept_and_replays() {
     let tensor = json!({"name": "customer", "datatype": "BYTES", "shape": [2], "data": ["A-1", "A-2"]});
     assert_eq!(fixture.post("/v2/models/upsell/infer", json!({ "inputs": [tensor] })).await.status, 200);
     let rows = listed(&fixture);
-    let (shadows, served): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.variant.is_some());
+    let (shadows, served): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.head.variant.is_some());
     assert_eq!((served.len(), shadows.len()), (3, 3));
-    assert!(shadows.iter().all(|list| list.version == 2 && list.variant.as_deref() == Some("shadow")));
+    assert!(
+        shadows.iter().all(|list| list.head.version == 2 && list.head.variant.as_deref() == Some("shadow"))
+    );
     let first =
         served.iter().find(|list| list.items.len() == answer["items"].as_array().unwrap().len()).unwrap();
-    let its = shadows.iter().find(|list| list.key == first.key && list.asked == first.asked).unwrap();
+    let its =
+        shadows.iter().find(|list| list.head.key == first.head.key && list.asked == first.asked).unwrap();
     assert_eq!(its.items, first.items, "both learnt the same");
     let skew = replay(&fixture);
     assert_eq!((skew.rows, skew.same), (6, 6), "{skew:?}");
@@ -329,5 +342,5 @@ async fn the_standard_protocol_takes_part_and_says_who_answered_each_row() {
     let named = fixture.post("/v2/models/win/versions/1/infer", asked).await.json();
     assert_eq!(named["model_version"], "1");
     assert!(!named.to_string().contains("variant"), "{named}");
-    assert_eq!(logged(&fixture, "win").iter().filter(|row| row.variant.is_some()).count(), 6);
+    assert_eq!(logged(&fixture, "win").iter().filter(|row| row.head.variant.is_some()).count(), 6);
 }

@@ -45,12 +45,12 @@ async fn every_score_is_kept_with_its_inputs_and_the_very_bits_of_its_answer() {
     fixture.post("/v2/models/win/infer", json!({"parameters": {"entity_key": "D-4"}})).await;
     fixture.state.score_log.flush().unwrap();
     let rows = logged(&fixture, "win");
-    let keys: Vec<_> = rows.iter().map(|row| row.key.as_deref().unwrap()).collect();
+    let keys: Vec<_> = rows.iter().map(|row| row.head.key.as_deref().unwrap()).collect();
     assert_eq!(keys, ["D-1", "D-2", "D-4"]);
     for (row, shown) in rows.iter().zip(answer["scores"].as_array().unwrap()) {
         assert_eq!(row.raw.to_bits(), shown["raw"].as_f64().unwrap().to_bits());
         assert_eq!(row.output.to_bits(), shown["probability"].as_f64().unwrap().to_bits());
-        assert_eq!((row.at, row.version, row.stored), (Timestamp::parse(NOW).unwrap(), 1, true));
+        assert_eq!((row.head.at, row.head.version, row.stored), (Timestamp::parse(NOW).unwrap(), 1, true));
     }
     assert_eq!(rows[0].inputs[0], ("deal.amount".into(), Value::Float(1000.0)));
     assert_eq!(rows[0].inputs[3], ("account.orders.lines_30d".into(), Value::Int(1)));

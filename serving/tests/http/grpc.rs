@@ -383,7 +383,7 @@ async fn a_call_is_counted_by_what_became_of_it_and_kept_as_evidence() {
     let rows = logged(&fixture, "win");
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0].raw.to_bits(), answer.numbers("raw")[0].to_bits());
-    assert_eq!((rows[0].key.as_deref(), rows[0].stored), (Some("D-1"), true));
+    assert_eq!((rows[0].head.key.as_deref(), rows[0].stored), (Some("D-1"), true));
     let text = fixture.state.metrics.text().unwrap();
     for (status, count) in [(200, 1), (404, 1)] {
         let line = format!(

@@ -1,6 +1,3 @@
-use scorehouse::replay::{Replay, SkewReport};
-use scorehouse::score_log::read::Range;
-use scorehouse::stores::open_history;
 use scorehouse_features::definition::{FeatureField, FeatureSet, Pipeline, Project, RerankSpec};
 use scorehouse_features::ids::ModelName;
 use scorehouse_features::value::ValueType;
@@ -12,6 +9,7 @@ use scorehouse_models::{
 use serde_json::{Value as Json, json};
 
 use crate::fixture::{Fixture, point, register, upsell_artifact};
+use crate::kept::replay;
 
 const UPSELL: &str = "/v1/models/upsell/recommend";
 const HASH: &str = "as declared";
@@ -133,18 +131,6 @@ async fn a_second_look_made_for_other_definitions_is_refused() {
     assert!(refused.status.is_client_error() || refused.status.is_server_error());
     let message = refused.json()["error"]["message"].to_string();
     assert!(message.contains("train it again"), "{message}");
-}
-
-/// History has a runtime of its own, so it is asked on a thread that has none.
-fn replay(fixture: &Fixture) -> SkewReport {
-    fixture.state.score_log.flush().unwrap();
-    let (project, registry) = (&fixture.state.project, fixture.registry.as_ref());
-    let run = || {
-        let store = open_history(project).unwrap();
-        store.drain_log(project).unwrap();
-        Replay { project, store: &store, registry, range: Range::ALL }.run(None).unwrap()
-    };
-    std::thread::scope(|threads| threads.spawn(run).join().unwrap())
 }
 
 #[tokio::test]
