@@ -41,4 +41,4 @@ pub use progress::{Progress, Silent};
 pub use recommend_table::{RecommendedTable, Users, recommend_table};
 pub use score_table::{ScoredTable, score_table};
 pub use train::train;
-pub use trained::{CandidateResult, TrainRequest, Trained, TrainingWindow, Unseen};
+pub use trained::{CandidateResult, TrainRequest, Trained, TrainingWindow};

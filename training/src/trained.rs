@@ -60,21 +60,6 @@ pub struct Trained {
     pub leaks: Vec<LeakWarning>,
     /// How the latest rows differ from those learnt from; none without time.
     pub drift: Option<Drift>,
-    /// What the chosen candidate said of rows that it did not learn from; empty for a recommender.
-    pub unseen: Vec<Unseen>,
-}
-
-/// What a candidate said of a row that it did not learn from, and what came.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Unseen {
-    /// When the row was looked at.
-    pub as_of: Timestamp,
-    /// Rows of the same entity share a number.
-    pub group: u32,
-    /// What it said, 0 to 1.
-    pub probability: f64,
-    /// What came.
-    pub outcome: bool,
 }
 
 /// One candidate's showing on the holdout.

@@ -23,8 +23,6 @@ use crate::signature::{InputField, Signature};
 /// Name of the input that tells the stretch, after the inputs of the model.
 const STRETCH: &str = "stretch ahead";
 const SECTION: &str = "timing";
-/// Deals never hang together altogether.
-const MOST_CORRELATED: f64 = 0.95;
 
 /// Hazards of ending won and lost by stretches of days ahead.
 #[derive(Debug, Clone)]
@@ -38,8 +36,6 @@ pub struct Timing {
     won: Predictor,
     /// Hazard of ending lost.
     lost: Predictor,
-    /// How much deals of the same time hang together, 0 to below 1.
-    correlation: f64,
 }
 
 /// The manifest's part of it.
@@ -48,8 +44,6 @@ pub(crate) struct TimingForm {
     edges: Vec<f64>,
     won: Form,
     lost: Form,
-    #[serde(default)]
-    correlation: f64,
 }
 
 impl Timing {
@@ -64,23 +58,9 @@ impl Timing {
         won: Predictor,
         lost: Predictor,
     ) -> Result<Self, ModelError> {
-        let timing = Self { edges, encoder, won, lost, correlation: 0.0 };
+        let timing = Self { edges, encoder, won, lost };
         timing.check_parts()?;
         Ok(timing)
-    }
-
-    /// Keeps how much deals of the same time hang together: the correlation, in a normal copula with one factor, of
-    /// what decides them. A number that is none is taken for 0.
-    #[must_use]
-    pub fn with_correlation(self, correlation: f64) -> Self {
-        let correlation = if correlation.is_finite() { correlation.clamp(0.0, MOST_CORRELATED) } else { 0.0 };
-        Self { correlation, ..self }
-    }
-
-    /// How much deals of the same time hang together, 0 to 0.95.
-    #[must_use]
-    pub const fn correlation(&self) -> f64 {
-        self.correlation
     }
 
     /// The inputs that the hazards of a model of this signature read: the model's own, then the stretch.
@@ -131,14 +111,13 @@ impl Timing {
             edges: self.edges.clone(),
             won: Form::write(&self.won, "timing.won", sections)?,
             lost: Form::write(&self.lost, "timing.lost", sections)?,
-            correlation: self.correlation,
         })
     }
 
     pub(crate) fn read(form: &TimingForm, sections: &Sections) -> Result<Self, ModelError> {
         let encoder = sections.json(SECTION)?;
         let (won, lost) = (form.won.read(sections)?, form.lost.read(sections)?);
-        Ok(Self::new(form.edges.clone(), encoder, won, lost)?.with_correlation(form.correlation))
+        Self::new(form.edges.clone(), encoder, won, lost)
     }
 
     /// How a deal with these values, open at `as_of` and won with `probability` (0 to 1), is going to end.

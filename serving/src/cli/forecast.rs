@@ -111,10 +111,11 @@ impl Report for Forecast {
     fn human(&self) -> String {
         let name = self.period.name.as_deref().map_or_else(String::new, |name| format!("{name}, "));
         let mut text = format!(
-            "amount won, {name}{} to {}, as known on {} (correlation of deals {:.3}, {} draws)\n",
+            "amount won, {name}{} to {}, as known on {} (open deals at {:.2} of their scores, as of late; correlation of deals {:.3}; {} draws)\n",
             day(self.period.from),
             day(self.period.to),
             day(self.as_of),
+            self.level,
             self.correlation,
             count(self.draws as u64),
         );

@@ -60,7 +60,9 @@ pub struct ForecastShown {
     /// `from` and `to`, and the `name` of a calendar quarter.
     #[schema(value_type = Object)]
     period: (),
-    /// How much deals of the same time hang together, 0 to 1.
+    /// Wins of open deals of late for each that was expected; those that are open now are told by as much more or less.
+    level: f64,
+    /// How much deals of the same time hang together, 0 to 0.5.
     correlation: f64,
     /// How often the period was drawn.
     draws: u64,

@@ -1,18 +1,17 @@
 //! Every deal as it was known at a moment, with what it is worth and when it is going to end.
 
 use indexmap::IndexSet;
-use scorehouse_features::definition::{FeatureField, FeatureSet, ForecastSpec, WinSpec};
-use scorehouse_features::ids::{EntityKey, FeatureName};
+use scorehouse_features::definition::{FeatureSet, ForecastSpec, WinSpec};
+use scorehouse_features::ids::EntityKey;
 use scorehouse_features::time::{DAY, Span, Timestamp};
-use scorehouse_features::value::{Value, ValueType};
 use scorehouse_features::view::key::key_text;
-use scorehouse_models::{ScoringModel, Scratch};
 
 use crate::dataset::Column;
 use crate::error::TrainingError;
-use crate::forecast::ForecastRequest;
-use crate::history::Snapshots;
-use crate::pipeline::{feature_set, read_events, read_features};
+use crate::forecast::level::Try;
+use crate::forecast::sheet::{Judged, Sheet, shown};
+use crate::forecast::{ForecastRequest, standing};
+use crate::pipeline::{feature_set, read_events};
 use crate::trained::TrainRequest;
 
 /// How far back deals teach what deals yet to come are like.
@@ -21,10 +20,7 @@ pub(super) const PAST: Span = Span(730 * DAY);
 /// A deal that is open.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct OpenDeal {
-    /// The probability that it is won at all.
-    pub probability: f64,
-    /// If it is won: the probabilities that this happens before the period, and before its end.
-    pub before: [f64; 2],
+    pub judged: Judged,
     pub amount: f64,
     pub group: usize,
 }
@@ -54,23 +50,16 @@ pub(super) struct Book {
     /// Keys of those whom deals belong to, each with the groups of the deals.
     pub owners: IndexSet<(String, usize)>,
     pub without_amount: usize,
+    /// Wins of deals that were open at past moments, as this version would have told and as they came, the latest first.
+    pub tries: Vec<Try>,
 }
 
 /// A deal from its rows.
-struct Met {
-    key: EntityKey,
-    appeared: Timestamp,
+pub(super) struct Met {
+    pub key: EntityKey,
+    pub appeared: Timestamp,
     /// When it ended, when that was known, and whether it was won.
-    end: Option<(Timestamp, Timestamp, bool)>,
-}
-
-/// What is read of deals: the model's features first, then what else is needed.
-struct Sheet {
-    set: FeatureSet,
-    /// Where what is needed stands.
-    amount: Vec<usize>,
-    by: Option<usize>,
-    owner: Option<usize>,
+    pub end: Option<(Timestamp, Timestamp, bool)>,
 }
 
 impl Book {
@@ -82,12 +71,12 @@ impl Book {
     ) -> Result<Self, TrainingError> {
         let training = request.training();
         let set = feature_set(&training, &win.fit)?;
-        let (open, past): (Vec<Met>, Vec<Met>) =
-            met(request, win, &set.entity)?.into_iter().partition(|deal| deal.end.is_none());
-        let mut book = Self::default();
+        let met = met(request, win, &set.entity)?;
         let whole = Sheet::of(request, spec, set, true)?;
-        let columns = whole.read(&training, &open, |_| request.as_of)?;
-        book.judge(request, spec, (&whole, &columns), &open, set.features.len())?;
+        let mut book = Self { tries: standing::tries(request, &whole, &met)?, ..Self::default() };
+        let (open, past): (Vec<Met>, Vec<Met>) = met.into_iter().partition(|deal| deal.end.is_none());
+        let columns = whole.read(&training, open.iter().map(|deal| (&deal.key, request.as_of)))?;
+        book.judge(request, spec, (&whole, &columns), &open)?;
         book.remember(request, spec, set, &past)?;
         Ok(book)
     }
@@ -116,7 +105,7 @@ impl Book {
     ) -> Result<(), TrainingError> {
         let worth = Sheet::of(request, spec, set, false)?;
         let known = |deal: &Met| deal.end.map_or(request.as_of, |(at, known, _)| known.max(at));
-        let columns = worth.read(&request.training(), past, known)?;
+        let columns = worth.read(&request.training(), past.iter().map(|deal| (&deal.key, known(deal))))?;
         for (row, deal) in past.iter().enumerate() {
             let Some((ended, known, won)) = deal.end else { continue };
             let group = self.group(&worth, &columns, row);
@@ -140,33 +129,15 @@ impl Book {
         spec: &ForecastSpec,
         (sheet, columns): (&Sheet, &[Column]),
         open: &[Met],
-        inputs: usize,
     ) -> Result<(), TrainingError> {
-        let broken = |error: scorehouse_models::ModelError| TrainingError::Artifact(error.to_string());
-        let model = ScoringModel::load(request.artifact).map_err(broken)?;
-        let mut scratch = Scratch::default();
-        let days = [request.period.from, request.period.to].map(|end| end.days_since(request.as_of));
-        for (row, deal) in open.iter().enumerate() {
-            let values: Vec<Value> = columns[..inputs].iter().map(|column| column.value(row)).collect();
-            let score = model.score(&values, request.as_of, 0, &mut scratch).map_err(broken)?;
-            let curve = model.curve(&values, request.as_of, 1.0).map_err(broken)?;
-            let curve = curve.ok_or_else(|| {
-                TrainingError::Definition(format!(
-                    "this version of {} does not know when deals end; train it again, once enough have ended",
-                    request.model
-                ))
-            })?;
+        let judged = sheet.judge(request, columns, open.iter().map(|_| request.as_of))?;
+        for ((row, deal), judged) in open.iter().enumerate().zip(judged) {
             let amount = sheet.amount(spec, columns, row, request.as_of);
             self.without_amount += usize::from(amount.is_none());
             let group = self.group(sheet, columns, row);
             self.own(sheet, columns, row, group);
             self.open_since.push(deal.appeared);
-            self.open.push(OpenDeal {
-                probability: score.output,
-                before: days.map(|days| curve.won_by(days)),
-                amount: amount.unwrap_or(0.0),
-                group,
-            });
+            self.open.push(OpenDeal { judged, amount: amount.unwrap_or(0.0), group });
         }
         Ok(())
     }
@@ -225,95 +196,5 @@ impl ForecastRequest<'_> {
             champion: None,
             progress: self.progress,
         }
-    }
-
-    /// The type of a feature of the project.
-    pub(super) fn type_of(&self, name: &FeatureName) -> Result<ValueType, TrainingError> {
-        let view = self.project.views.get(&name.view);
-        let feature = view.and_then(|view| view.features.iter().find(|feature| feature.name == name.name));
-        let unknown = || TrainingError::Definition(format!("the project has no feature {name}"));
-        feature.map(|feature| feature.value_type).ok_or_else(unknown)
-    }
-
-    /// A feature set of these features.
-    pub(super) fn set_of(
-        &self,
-        like: &FeatureSet,
-        names: impl Iterator<Item = FeatureName>,
-    ) -> Result<FeatureSet, TrainingError> {
-        let field = |name: FeatureName| {
-            let value_type = self.type_of(&name)?;
-            Ok(FeatureField { name, value_type, words: None, group: None })
-        };
-        let features = names.map(field).collect::<Result<Vec<_>, TrainingError>>()?;
-        Ok(FeatureSet { features, hash: String::new(), ..like.clone() })
-    }
-}
-
-impl Sheet {
-    /// What is read of deals that are open (`judged`), or of those that ended.
-    fn of(
-        request: &ForecastRequest<'_>,
-        spec: &ForecastSpec,
-        set: &FeatureSet,
-        judged: bool,
-    ) -> Result<Self, TrainingError> {
-        let owner = spec.plan.as_ref().and_then(|plan| {
-            let entity = request.project.entities.get(&set.entity)?;
-            entity.references.get(&plan.role).map(|reference| reference.key.clone())
-        });
-        let more = spec.amount.inputs.iter().chain(request.by).chain(owner.as_ref()).cloned();
-        // A feature that is read twice over stands there twice: inputs keep their places.
-        let more: IndexSet<FeatureName> = more.collect();
-        let extra = request.set_of(set, more.iter().cloned())?;
-        let begin = if judged { set.features.len() } else { 0 };
-        let at = |name: &FeatureName| begin + more.get_index_of(name).unwrap_or(0);
-        let (amount, by) = (spec.amount.inputs.iter().map(at).collect(), request.by.map(at));
-        let owner = owner.as_ref().map(at);
-        let own = if judged { set.features.clone() } else { Vec::new() };
-        let features = own.into_iter().chain(extra.features).collect();
-        Ok(Self { set: FeatureSet { features, ..set.clone() }, amount, by, owner })
-    }
-
-    fn read(
-        &self,
-        training: &TrainRequest<'_>,
-        deals: &[Met],
-        at: impl Fn(&Met) -> Timestamp,
-    ) -> Result<Vec<Column>, TrainingError> {
-        // Each feature is asked for once; what stands in the sheet twice is the same column.
-        let mut names: IndexSet<FeatureName> = IndexSet::new();
-        let places: Vec<usize> =
-            self.set.features.iter().map(|field| names.insert_full(field.name.clone()).0).collect();
-        let mut asked = self.set.clone();
-        let mut met = IndexSet::new();
-        asked.features.retain(|field| met.insert(field.name.clone()));
-        let snapshots = Snapshots {
-            keys: deals.iter().map(|deal| deal.key.clone()).collect(),
-            as_of: deals.iter().map(at).collect(),
-        };
-        let columns = read_features(training, &asked, &snapshots)?;
-        Ok(places.into_iter().map(|place| columns[place].clone()).collect())
-    }
-
-    fn amount(&self, spec: &ForecastSpec, columns: &[Column], row: usize, at: Timestamp) -> Option<f64> {
-        let inputs: Vec<Value> = self.amount.iter().map(|place| columns[*place].value(row)).collect();
-        match spec.amount.expression.evaluate(&inputs, at) {
-            Value::Float(amount) => Some(amount),
-            Value::Int(amount) => Some(amount as f64),
-            _ => None,
-        }
-    }
-}
-
-/// A value as the name of a group; none when missing.
-pub(super) fn shown(value: &Value) -> Option<String> {
-    match value {
-        Value::Missing(_) => None,
-        Value::Bool(value) => Some(value.to_string()),
-        Value::Int(value) => Some(value.to_string()),
-        Value::Float(value) => Some(value.to_string()),
-        Value::Text(value) => Some(value.to_string()),
-        Value::Time(value) => Some(value.to_string()),
     }
 }

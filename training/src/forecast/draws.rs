@@ -6,8 +6,9 @@ use rand_distr::{Distribution, Gamma, Poisson, StandardNormal};
 use rayon::prelude::*;
 use statrs::distribution::{ContinuousCDF, Normal};
 
-use crate::forecast::book::Book;
+use crate::forecast::book::{Book, OpenDeal};
 use crate::forecast::newcomers::{Example, Newcomers};
+use crate::forecast::standing::{Standing, tilted};
 
 /// Draws at most and at least, and deals drawn at most in all.
 const MOST: usize = 4_000;
@@ -22,7 +23,7 @@ const SHARED: f64 = 10.0;
 pub(super) struct Draws<'a> {
     pub book: &'a Book,
     pub newcomers: &'a Newcomers,
-    pub correlation: f64,
+    pub standing: Standing,
     pub seed: u64,
 }
 
@@ -56,8 +57,8 @@ impl Draws<'_> {
     pub fn draw(&self) -> Vec<Drawn> {
         let groups = self.book.groups.len();
         let normal = Normal::standard();
-        let limits: Vec<f64> =
-            self.book.open.iter().map(|open| quantile(&normal, open.probability)).collect();
+        let limit = |open: &OpenDeal| quantile(&normal, tilted(open.judged.probability, self.standing.odds));
+        let limits: Vec<f64> = self.book.open.iter().map(limit).collect();
         let likely = self.likely(&normal);
         let coming = self.newcomers.seen.iter().sum::<f64>() * self.newcomers.pace;
         let each = self.book.open.len() + coming as usize + 1;
@@ -107,11 +108,12 @@ impl Draws<'_> {
     fn once(&self, rng: &mut ChaCha8Rng, normal: &Normal, limits: &[f64], likely: &[Likely]) -> Sums {
         let mut sums = vec![[0.0; 2]; self.book.groups.len()];
         let common: f64 = StandardNormal.sample(rng);
-        let (shift, rest) = (self.correlation.sqrt() * common, (1.0 - self.correlation).sqrt());
+        let (shift, rest) =
+            (self.standing.correlation.sqrt() * common, (1.0 - self.standing.correlation).sqrt());
         for (open, limit) in self.book.open.iter().zip(limits) {
             let own: f64 = StandardNormal.sample(rng);
             let when: f64 = rng.random();
-            if shift + rest * own < *limit && (open.before[0]..open.before[1]).contains(&when) {
+            if shift + rest * own < *limit && (open.judged.before[0]..open.judged.before[1]).contains(&when) {
                 sums[open.group][0] += open.amount;
             }
         }

@@ -1,19 +1,20 @@
 //! What open deals come to: the amount won in a period, by simulation.
 //!
-//! In the order of the work: the period ([`period`]); every deal as it was known at a moment (`book`); deals yet to
-//! come, from those that came before (`newcomers`, `pace`) and how far
-//! that would have been off (`level`); how much deals hang together ([`correlation`]); drawing all of it many times
-//! (`draws`); what it is held against (`plan`); and whether past forecasts were right ([`backtest`]). `docs/decisions/forecast.md` says why it is so.
+//! In the order of the work: the period ([`period`]); every deal as it was known at a moment (`book`, `sheet`); how
+//! forecasts of open deals came out of late (`standing`); deals yet to come, from those that came before (`newcomers`,
+//! `pace`); how far both would have been off (`level`); drawing all of it many times (`draws`); what it is held against
+//! (`plan`); and whether past forecasts were right ([`backtest`]). `docs/decisions/forecast.md` says why it is so.
 
 mod backtest;
 mod book;
-mod dispersion;
 mod draws;
 mod level;
 mod newcomers;
 mod pace;
 mod period;
 mod plan;
+mod sheet;
+mod standing;
 
 use scorehouse_features::definition::{ForecastSpec, Pipeline, Project, WinSpec};
 use scorehouse_features::ids::{EntityKey, FeatureName, ModelName};
@@ -22,7 +23,6 @@ use scorehouse_models::Artifact;
 use serde::{Deserialize, Serialize};
 
 pub use backtest::{Backtest, BacktestRequest, Checked, Summary, backtest};
-pub use dispersion::correlation;
 pub use period::Period;
 
 use crate::error::TrainingError;
@@ -30,7 +30,9 @@ use crate::history::History;
 use crate::progress::Progress;
 use book::Book;
 use draws::{Drawn, Draws};
+use level::Level;
 use newcomers::Newcomers;
+use standing::Standing;
 
 /// What is to be forecast.
 #[derive(Clone, Copy)]
@@ -64,7 +66,10 @@ pub struct Forecast {
     pub as_of: Timestamp,
     /// The time in which a win counts.
     pub period: Period,
-    /// How much deals of the same time hang together: the correlation of what decides them, 0 to 1.
+    /// Wins of open deals of late for each that the version would have expected: those that are open now are told by as
+    /// much more or less; 1 where nothing was tried.
+    pub level: f64,
+    /// How much deals of the same time hang together: the correlation of what decides them, 0 to 0.5.
     pub correlation: f64,
     /// How often it was drawn.
     pub draws: usize,
@@ -127,8 +132,9 @@ pub fn forecast(request: &ForecastRequest<'_>) -> Result<Forecast, TrainingError
     let book = Book::read(request, win, spec)?;
     let newcomers = Newcomers::of(&book, request.as_of, request.period);
     request.progress.stage("drawing what they come to", 0);
-    let correlation = request.artifact.timing.as_ref().map_or(0.0, |timing| timing.correlation());
-    let drawn = Draws { book: &book, newcomers: &newcomers, correlation, seed: request.seed }.draw();
+    let level = Level::of(&book.tries);
+    let standing = Standing::of(&book.open, level);
+    let drawn = Draws { book: &book, newcomers: &newcomers, standing, seed: request.seed }.draw();
     let mut lines = lines(&book, drawn);
     plan::hold_against(request, spec, &book, &mut lines)?;
     let total = lines.pop().unwrap_or_default();
@@ -137,7 +143,8 @@ pub fn forecast(request: &ForecastRequest<'_>) -> Result<Forecast, TrainingError
     Ok(Forecast {
         as_of: request.as_of,
         period: request.period.clone(),
-        correlation,
+        level: level.factor,
+        correlation: standing.correlation,
         draws,
         without_amount: book.without_amount,
         total,

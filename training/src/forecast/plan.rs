@@ -9,7 +9,8 @@ use scorehouse_features::value::{Value, ValueType};
 
 use crate::dataset::Column;
 use crate::error::TrainingError;
-use crate::forecast::book::{Book, shown};
+use crate::forecast::book::Book;
+use crate::forecast::sheet::shown;
 use crate::forecast::{ForecastRequest, Line};
 use crate::history::Snapshots;
 use crate::pipeline::{feature_set, read_features};

@@ -84,11 +84,17 @@ struct Company(HashMap<String, Made>);
 
 /// Deals from day 0 to `days`, two a day; a deal's fit decides, and takes one to forty days.
 fn company(days: i64) -> Company {
+    turning(days, days)
+}
+
+/// The same, but from day `turn` on half of the deals that would be won are not.
+fn turning(days: i64, turn: i64) -> Company {
     let mut rng = ChaCha8Rng::seed_from_u64(21);
     let deal = |number: i64, rng: &mut ChaCha8Rng| {
         let opened = number * DAY / 2;
         let fit: f64 = rng.random_range(-2.0..2.0);
         let won = rng.random::<f64>() < 1.0 / (1.0 + (0.5 - 1.5 * fit).exp());
+        let won = won && (opened < turn * DAY || number % 2 == 0);
         let ended = opened + (rng.random_range(1.0..40.0) * DAY as f64) as i64;
         let rep = if rng.random::<f64>() < 0.7 { "anna" } else { "ben" };
         Made { rep, opened, ended, won, amount: rng.random_range(50.0..250.0), fit }
@@ -234,6 +240,38 @@ fn a_forecast_adds_up_what_is_won_what_is_open_and_what_is_yet_to_come() {
     let ben = |key: &EntityKey| company.0[key.as_str()].rep == "ben";
     let own = told(parts, 400, between(380, 440), (None, &ben)).unwrap();
     assert_eq!(own.total.won, groups.groups[1].won, "who sees only Ben's deals adds up only these");
+}
+
+#[test]
+fn open_deals_are_told_by_how_those_of_late_came_out() {
+    let (project, company) = (sales(), turning(900, 400));
+    let artifact = learnt(&project, &company, 400);
+    let all: &(dyn Fn(&EntityKey) -> bool + Sync) = &|_| true;
+    let at =
+        |day: i64| told((&project, &company, &artifact), day, between(day, day + 30), (None, all)).unwrap();
+    let (before, after) = (at(400), at(700));
+    assert!((0.85..1.15).contains(&before.level), "{}", before.level);
+    assert!((0.4..0.75).contains(&after.level), "{}", after.level);
+    let each = |told: &Forecast| told.total.from_open / told.total.open_amount;
+    assert!((0.4..0.8).contains(&(each(&after) / each(&before))), "{after:?}");
+    let came = company.won(700, 730);
+    assert!((after.total.p10 * 0.9..after.total.p90 * 1.1).contains(&came), "{came} came, {after:?}");
+}
+
+#[test]
+fn what_became_known_later_changes_no_forecast() {
+    let (project, mut company) = (sales(), company(600));
+    let artifact = learnt(&project, &company, 400);
+    let all: &(dyn Fn(&EntityKey) -> bool + Sync) = &|_| true;
+    let ask = |company: &Company| {
+        told((&project, company, &artifact), 450, between(440, 500), (Some("deal.rep_id"), all)).unwrap()
+    };
+    let before = ask(&company);
+    company.0.retain(|_, deal| deal.opened <= 450 * DAY);
+    for deal in company.0.values_mut().filter(|deal| deal.ended > 450 * DAY) {
+        (deal.won, deal.ended) = (!deal.won, deal.ended + DAY);
+    }
+    assert_eq!(ask(&company), before);
 }
 
 #[test]

@@ -19,7 +19,7 @@ use crate::pipeline::trust::Held;
 use crate::progress::Progress;
 use crate::report::{ReportInput, html, input_weights};
 use crate::split::{Split, hold_out};
-use crate::trained::{CandidateResult, Trained, TrainingWindow, Unseen};
+use crate::trained::{CandidateResult, Trained, TrainingWindow};
 
 /// Rows of the rarer kind below which everybody gets the rate of the outcome.
 const PRIOR_BELOW: usize = 10;
@@ -104,26 +104,12 @@ impl Task<'_> {
         };
         let judged: Vec<Evaluation> = held.iter().zip(&maps).map(judge).collect();
         let held = held.swap_remove(chosen);
-        let unseen = self.unseen(&contenders[chosen], &maps[chosen], &asked, &split);
         let (calibrated, support) = self.final_calibration(&contenders[chosen], &asked, &folds, &split)?;
         self.progress.stage("learning from all rows", contenders[chosen].members.len() as u64);
         let members = self.refit(&contenders[chosen])?;
         let artifact = self.artifact(&members, &calibrated, support)?;
         let learnt = Learnt { artifact, calibrated, contenders, judged, held, chosen };
-        Ok(Trained { unseen, ..self.finish(learnt, &split)? })
-    }
-
-    /// What a contender says of the rows it was cross-validated on and of those held out.
-    fn unseen(&self, contender: &Contender, map: &Calibrated, asked: &[u32], split: &Split) -> Vec<Unseen> {
-        let rows = asked.iter().chain(&split.holdout);
-        let raw = contender.out_of_fold.iter().chain(&contender.held_out);
-        let one = |(row, raw): (&u32, &f64)| Unseen {
-            as_of: self.data.as_of[*row as usize],
-            group: self.data.group.as_ref().map_or(*row, |group| group[*row as usize]),
-            probability: map.map.apply(*raw, Scale::LogOdds).get(),
-            outcome: self.data.label[*row as usize] > 0.5,
-        };
-        rows.zip(raw).map(one).collect()
+        self.finish(learnt, &split)
     }
 
     fn learner(&self) -> Learner<'_> {
@@ -369,7 +355,6 @@ impl Task<'_> {
             notes,
             leaks,
             drift: trust.drift,
-            unseen: Vec::new(),
         })
     }
 

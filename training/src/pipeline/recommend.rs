@@ -54,7 +54,6 @@ pub(super) fn train_on(
         drift: None,
         metrics,
         params,
-        unseen: Vec::new(),
     })
 }
 

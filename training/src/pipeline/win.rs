@@ -5,7 +5,6 @@ use scorehouse_features::time::{Span, Timestamp};
 use serde_json::json;
 
 use crate::error::TrainingError;
-use crate::forecast::correlation;
 use crate::pipeline::events::{Event, Events, read_events};
 use crate::pipeline::snapshot::{Look, Looks, feature_set};
 use crate::pipeline::timing::{self, Course};
@@ -42,8 +41,7 @@ pub fn train(request: &TrainRequest<'_>, spec: &WinSpec) -> Result<Trained, Trai
     };
     let mut trained = looks.learn(request)?;
     if let Some(timing) = timing::learn(request, set, courses)? {
-        let timing = timing.with_correlation(correlation(&trained.unseen));
-        trained.params["timing"] = json!({ "days": timing.edges(), "correlation": timing.correlation() });
+        trained.params["timing"] = json!({ "days": timing.edges() });
         let broken = |error: scorehouse_models::ModelError| TrainingError::Artifact(error.to_string());
         trained.artifact = trained.artifact.with_timing(timing).map_err(broken)?;
     }
