@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use statrs::distribution::{ContinuousCDF, Normal};
 
 use crate::forecast::book::{Book, OpenDeal};
+use crate::forecast::credibility::{Seen, credibility};
 use crate::forecast::newcomers::{Example, Newcomers};
 use crate::forecast::standing::{Standing, tilted};
 
@@ -16,8 +17,6 @@ const LEAST: usize = 400;
 const WORK: usize = 40_000_000;
 /// Draws of one stream of random numbers; fixed, so that the outcome does not depend on the threads.
 const TOGETHER: usize = 100;
-/// How many examples of all groups a group's own are mixed with.
-const SHARED: f64 = 10.0;
 
 /// What is drawn.
 pub(super) struct Draws<'a> {
@@ -60,7 +59,7 @@ impl Draws<'_> {
         let limit = |open: &OpenDeal| quantile(&normal, tilted(open.judged.probability, self.standing.odds));
         let limits: Vec<f64> = self.book.open.iter().map(limit).collect();
         let likely = self.likely(&normal);
-        let coming = self.newcomers.seen.iter().sum::<f64>() * self.newcomers.pace;
+        let coming = self.newcomers.shares.counts.iter().sum::<f64>() * self.newcomers.pace;
         let each = self.book.open.len() + coming as usize + 1;
         let draws = (WORK / each).clamp(LEAST, MOST);
         let sums: Vec<Sums> = (0..draws.div_ceil(TOGETHER))
@@ -95,14 +94,25 @@ impl Draws<'_> {
 
     fn likely(&self, normal: &Normal) -> Vec<Likely> {
         let (won, others) = (&self.newcomers.won, &self.newcomers.others);
-        let all = won.len() as f64 / (won.len() + others.iter().sum::<usize>()).max(1) as f64;
+        let groups = self.book.groups.len();
+        let (mut rates, mut amounts) = (vec![Seen::default(); groups], vec![Seen::default(); groups]);
+        for example in won {
+            rates[example.group].add(1.0);
+            amounts[example.group].add(example.amount);
+        }
+        for (rate, others) in rates.iter_mut().zip(others) {
+            rate.count += *others as f64;
+        }
+        let all = won.len() as f64 / rates.iter().map(|rate| rate.count).sum::<f64>().max(1.0);
+        let (shared_rate, shared_amount) = (credibility(&rates), credibility(&amounts));
         let group = |group: usize| {
             let own: Vec<usize> = (0..won.len()).filter(|at| won[*at].group == group).collect();
-            let count = own.len() as f64;
-            let rate = (count + SHARED * all) / (count + others[group] as f64 + SHARED);
-            Likely { share: count / (count + SHARED), own, usual: quantile(normal, rate) }
+            let Seen { count, sum, .. } = rates[group];
+            let worth = count / (count + shared_rate);
+            let rate = all + worth * (sum / count.max(1.0) - all);
+            Likely { share: sum / (sum + shared_amount), own, usual: quantile(normal, rate) }
         };
-        (0..self.book.groups.len()).map(group).collect()
+        (0..groups).map(group).collect()
     }
 
     fn once(&self, rng: &mut ChaCha8Rng, normal: &Normal, limits: &[f64], likely: &[Likely]) -> Sums {
@@ -120,10 +130,10 @@ impl Draws<'_> {
         if self.newcomers.won.is_empty() || self.newcomers.days <= 0.0 {
             return sums;
         }
-        let off = gamma(rng, self.newcomers.spread);
-        for ((group, likely), seen) in likely.iter().enumerate().zip(&self.newcomers.seen) {
+        let (off, shares) = (gamma(rng, self.newcomers.spread), &self.newcomers.shares);
+        for ((group, likely), seen) in likely.iter().enumerate().zip(&shares.counts) {
             let share = normal.cdf((likely.usual - shift) / rest.max(1e-6));
-            let pace = if *seen > 0.0 { seen * gamma(rng, 1.0 / seen) } else { 0.0 };
+            let pace = if *seen > 0.0 { seen * gamma(rng, 1.0 / seen + shares.spread) } else { 0.0 };
             let count = poisson(rng, pace * self.newcomers.pace * off * share);
             for _ in 0..count {
                 sums[group][1] += self.newcomer(rng, likely);

@@ -2,17 +2,19 @@
 //!
 //! In the order of the work: the period ([`period`]); every deal as it was known at a moment (`book`, `sheet`); how
 //! forecasts of open deals came out of late (`standing`); deals yet to come, from those that came before (`newcomers`,
-//! `pace`); how far both would have been off (`level`); drawing all of it many times (`draws`); what it is held against
+//! `pace`, by group `shares` and `credibility`); how far both would have been off (`level`); drawing all of it many times (`draws`); what it is held against
 //! (`plan`); and whether past forecasts were right ([`backtest`]). `docs/decisions/forecast.md` says why it is so.
 
 mod backtest;
 mod book;
+mod credibility;
 mod draws;
 mod level;
 mod newcomers;
 mod pace;
 mod period;
 mod plan;
+mod shares;
 mod sheet;
 mod standing;
 

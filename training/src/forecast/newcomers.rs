@@ -6,6 +6,7 @@ use crate::forecast::Period;
 use crate::forecast::book::Book;
 use crate::forecast::level::{Level, Try};
 use crate::forecast::pace::Pace;
+use crate::forecast::shares::{Arrival, Shares};
 
 /// Days back from which deals that came are taken as examples: those that told the past best.
 const EXAMPLES: [f64; 3] = [365.0, 240.0, 120.0];
@@ -23,8 +24,8 @@ pub(super) struct Newcomers {
     pub days: f64,
     /// The period in days ahead.
     pub period: [f64; 2],
-    /// For each group, how many came in the days that were counted.
-    pub seen: Vec<f64>,
+    /// For each group, how many count as come in the days that were counted, and how far it may be off by itself.
+    pub shares: Shares,
     /// How many come ahead for each that was seen.
     pub pace: f64,
     /// Variance of the factor, 1 on average, by which what all groups' deals bring is off alike.
@@ -175,10 +176,8 @@ impl Outlook {
     }
 
     fn with(&self, came: &[Came], level: Level, groups: usize) -> Newcomers {
-        let mut seen = vec![0.0; groups];
-        for deal in self.counted(came) {
-            seen[deal.group] += 1.0;
-        }
+        let arrival = |deal: &Came| Arrival { at: deal.at, ended: deal.ended, group: deal.group };
+        let arrivals: Vec<Arrival> = came.iter().map(arrival).collect();
         let mut others = vec![0; groups];
         for deal in &self.examples {
             others[deal.group] += usize::from(!(deal.won && deal.ended <= self.now));
@@ -188,7 +187,7 @@ impl Outlook {
         Newcomers {
             days: self.days,
             period: self.period,
-            seen,
+            shares: Shares::of(&arrivals, groups, (self.pace.window, self.days)),
             pace: self.ahead * level.factor,
             spread: level.spread,
             won: self.won().map(example).collect(),
