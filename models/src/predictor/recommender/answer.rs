@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::sync::OnceLock;
 
+use fearless_simd::{Level, dispatch};
 use scorehouse_features::time::{DAY, Timestamp};
 use scorehouse_features::value::Value;
 
@@ -15,6 +16,9 @@ use super::query::{Because, Query, Recommended};
 use super::rerank::{RERANKED, Standing, mean, reordered, share};
 use super::storefront::{ByRelevance, Plain, Storefront};
 use crate::error::ModelError;
+
+/// Items whose reasons are found together.
+const TOGETHER: usize = 32;
 
 /// A frozen recommender.
 #[derive(Debug, Clone)]
@@ -158,12 +162,24 @@ impl Recommender {
         let candidates = Pool { items: &pool, known: &known, voices: &voices };
         let found = self.by_relevance(&candidates, query.as_of, storefront);
         let shown = storefront.arrange(found);
-        let told = |(item, score): (u32, f32)| Recommended {
-            item: self.parts.items.name(item as usize).to_owned(),
-            score,
-            because: self.because(&voices, item, query.because),
-        };
-        shown.into_iter().filter_map(|at| pool.get(at).copied()).map(told).collect()
+        let shown: Vec<(u32, f32)> = shown.into_iter().filter_map(|at| pool.get(at).copied()).collect();
+        self.told(&shown, &voices, query.because)
+    }
+
+    /// Items as they are answered, with up to `most` reasons each.
+    fn told(&self, shown: &[(u32, f32)], voices: &[Voice<'_>], most: usize) -> Vec<Recommended> {
+        let mut told = Vec::with_capacity(shown.len());
+        for some in shown.chunks(TOGETHER) {
+            let targets: Vec<u32> = some.iter().map(|(item, _)| *item).collect();
+            let reasons = self.because(voices, &targets, most);
+            let item = |((item, score), because): (&(u32, f32), Vec<Because>)| Recommended {
+                item: self.parts.items.name(*item as usize).to_owned(),
+                score: *score,
+                because,
+            };
+            told.extend(some.iter().zip(reasons).map(item));
+        }
+        told
     }
 
     /// The candidates in the order of their scores, or of a second look where there is one and it can be had.
@@ -287,12 +303,12 @@ impl Recommender {
 
     /// Fills `bounds` with what the score of each item does not exceed.
     fn bound(&self, voices: &[Voice<'_>], bounds: &mut Vec<f32>) {
-        bounds.clear();
+        bounds.resize(self.shares.len(), 0.0);
         let slack = roundings(voices.len());
-        bounds.extend(self.shares.iter().map(|share| share + slack * share.abs()));
+        dispatch!(Level::new(), _simd => start(bounds, &self.shares, slack));
         voices.iter().for_each(|voice| voice.add_bounds(voices.len(), bounds));
         // A product with a positive number keeps the order, so a bound stays one.
-        bounds.iter_mut().zip(&self.parts.lift).for_each(|(bound, lift)| *bound *= lift);
+        dispatch!(Level::new(), _simd => multiply(bounds, &self.parts.lift));
     }
 
     /// The score of one item.
@@ -325,15 +341,25 @@ impl Recommender {
         pasts.iter().filter(|p| self.parts.repeat.forbids(p.last, as_of)).map(|p| p.item).collect()
     }
 
-    fn because(&self, voices: &[Voice<'_>], target: u32, most: usize) -> Vec<Because> {
+    /// The reasons of each of `targets`.
+    fn because(&self, voices: &[Voice<'_>], targets: &[u32], most: usize) -> Vec<Vec<Because>> {
         if most == 0 || voices.is_empty() {
-            return Vec::new();
+            return vec![Vec::new(); targets.len()];
         }
-        let mut parts: Vec<(u32, f32)> = Vec::new();
-        let lift = self.parts.lift[target as usize];
-        for voice in voices {
-            voice.contributions(target, |item, part| parts.push((item, part * lift)));
-        }
+        let all: Vec<Vec<f32>> = voices.iter().map(|voice| voice.contributions(targets)).collect();
+        let of_target = |(at, target): (usize, &u32)| {
+            let lift = self.parts.lift[*target as usize];
+            let rows = voices.iter().zip(&all).flat_map(|(voice, all)| {
+                let length = voice.profile().len();
+                voice.profile().iter().zip(&all[at * length..(at + 1) * length])
+            });
+            self.strongest(rows.map(|(evidence, part)| (evidence.item, part * lift)).collect(), most)
+        };
+        targets.iter().enumerate().map(of_target).collect()
+    }
+
+    /// The `most` items that add most, each once.
+    fn strongest(&self, mut parts: Vec<(u32, f32)>, most: usize) -> Vec<Because> {
         parts.sort_by_key(|(item, _)| *item);
         parts.dedup_by(|next, first| {
             let same = next.0 == first.0;
@@ -347,6 +373,21 @@ impl Recommender {
         parts.truncate(most);
         let name = |item: u32| self.parts.items.name(item as usize).to_owned();
         parts.into_iter().map(|(item, contribution)| Because { item: name(item), contribution }).collect()
+    }
+}
+
+/// Bounds of what popularity alone gives.
+#[inline(always)]
+fn start(bounds: &mut [f32], shares: &[f32], slack: f32) {
+    for (bound, share) in bounds.iter_mut().zip(shares) {
+        *bound = share + slack * share.abs();
+    }
+}
+
+#[inline(always)]
+fn multiply(bounds: &mut [f32], by: &[f32]) {
+    for (bound, by) in bounds.iter_mut().zip(by) {
+        *bound *= by;
     }
 }
 

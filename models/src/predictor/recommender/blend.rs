@@ -162,21 +162,25 @@ impl Voice<'_> {
         }
     }
 
-    /// Calls `tell` with each item of the past and what it adds to the blended score of `target`.
-    pub(super) fn contributions(&self, target: u32, mut tell: impl FnMut(u32, f32)) {
-        match &self.said {
+    /// The items of the past that it reads.
+    pub(super) const fn profile(&self) -> &[Evidence] {
+        self.profile
+    }
+
+    /// What each item of the past adds to the blended score of each of `targets`: a row of the profile's length for each.
+    pub(super) fn contributions(&self, targets: &[u32]) -> Vec<f32> {
+        let mut parts = match &self.said {
             Said::Neighbours(neighbours, _) => {
-                for evidence in self.profile {
-                    tell(evidence.item, self.factor * neighbours.contribution(*evidence, target));
-                }
+                let of = |target: &u32| {
+                    let target = *target;
+                    self.profile.iter().map(move |evidence| neighbours.contribution(*evidence, target))
+                };
+                targets.iter().flat_map(of).collect()
             }
-            Said::Factors(factors, _, folded) => {
-                let parts = factors.contributions(folded, self.profile, target);
-                for (evidence, part) in self.profile.iter().zip(parts) {
-                    tell(evidence.item, self.factor * part);
-                }
-            }
-        }
+            Said::Factors(factors, _, folded) => factors.contributions(folded, self.profile, targets),
+        };
+        parts.iter_mut().for_each(|part: &mut f32| *part *= self.factor);
+        parts
     }
 }
 

@@ -6,16 +6,18 @@
 //! only those whose bound reaches the best are scored at full precision. The answer is the one of the full scan, bit for
 //! bit.
 
-use fearless_simd::{Level, dispatch};
+use fearless_simd::prelude::*;
+use fearless_simd::{Level, Simd, dispatch, i8x32, i16x32, i32x16};
 
 use super::factors::Factors;
 use super::halves::widen;
 use super::system::Symmetric;
 
-/// Numbers of a rounded vector that are read together; it is filled up with zeros to a whole number of them.
-const LANES: usize = 32;
-/// Items whose bounds are computed together.
+/// Items whose bounds are computed together, side by side: no sum ever goes across a vector.
 const ITEMS: usize = 16;
+/// What two numbers of each of [`ITEMS`] vectors take.
+const PAIRS: usize = 2 * ITEMS;
+
 /// Half the distance between 1 and the next `f32`: what one rounding is off at most, relatively.
 const ROUNDING: f64 = 1.0 / (1 << 24) as f64;
 
@@ -23,7 +25,9 @@ const ROUNDING: f64 = 1.0 / (1 << 24) as f64;
 #[derive(Debug, Clone)]
 pub(super) struct Coarse {
     items: usize,
-    stride: usize,
+    /// Pairs of numbers of one vector, an even number of them; filled up with zeros.
+    pairs: usize,
+    /// [`ITEMS`] vectors after another; of these, one pair of numbers of each after the other.
     numbers: Vec<i8>,
     /// What one step of each item's numbers is worth.
     steps: Vec<f32>,
@@ -37,7 +41,8 @@ pub(super) struct Coarse {
 
 /// A vector that is multiplied with all items, rounded as well.
 struct Asked {
-    numbers: Vec<i16>,
+    /// Each pair of numbers, once for every one of [`ITEMS`] vectors.
+    numbers: Vec<[i16; PAIRS]>,
     /// What the product of two steps is worth, but for the item's step.
     near: f32,
     /// What a unit of length that rounding took from an item may be off.
@@ -49,38 +54,39 @@ struct Asked {
 impl Coarse {
     pub(super) fn of(factors: &Factors) -> Self {
         let (width, output) = (factors.width, &factors.output);
-        let (items, stride) = (output.len() / width, width.next_multiple_of(LANES));
+        let (items, pairs) = (output.len() / width, width.div_ceil(4) * 2);
+        let whole = items.next_multiple_of(ITEMS);
         let mut coarse = Self {
             items,
-            stride,
-            numbers: Vec::with_capacity(items * stride),
-            steps: Vec::with_capacity(items),
-            taken: Vec::with_capacity(items),
-            lengths: Vec::with_capacity(items),
+            pairs,
+            numbers: vec![0; whole * pairs * 2],
+            steps: vec![0.0; whole],
+            taken: vec![0.0; whole],
+            lengths: vec![0.0; whole],
             squares: Symmetric::zeros(width),
         };
-        for vector in output.0.chunks_exact(width) {
-            coarse.add(vector);
+        for (item, vector) in output.0.chunks_exact(width).enumerate() {
+            coarse.put(item, vector);
         }
         coarse.squares.add_products(output.0.chunks_exact(width).map(|vector| (1.0, vector)));
         coarse
     }
 
-    fn add(&mut self, vector: &[u16]) {
+    fn put(&mut self, item: usize, vector: &[u16]) {
         let largest = vector.iter().map(|half| widen(*half).abs()).fold(0.0, f32::max);
         let step = largest / 127.0;
         let (mut taken, mut length) = (0.0, 0.0);
-        for half in vector {
+        let start = item / ITEMS * self.pairs * PAIRS + item % ITEMS * 2;
+        for (at, half) in vector.iter().enumerate() {
             let number = f64::from(widen(*half));
             let rounded = steps(number, step, 127.0);
-            self.numbers.push(rounded as i8);
+            self.numbers[start + at / 2 * PAIRS + at % 2] = rounded as i8;
             taken += (number - rounded * f64::from(step)).powi(2);
             length += number * number;
         }
-        self.numbers.resize(self.numbers.len().next_multiple_of(self.stride), 0);
-        self.steps.push(step);
-        self.taken.push(at_least(taken.sqrt()));
-        self.lengths.push(at_least(length.sqrt()));
+        self.steps[item] = step;
+        self.taken[item] = at_least(taken.sqrt());
+        self.lengths[item] = at_least(length.sqrt());
     }
 
     /// The root of the mean square of the products of all items with `vector`; 0 when they vanish but for rounding.
@@ -97,27 +103,26 @@ impl Coarse {
     /// Adds to each of `bounds` at least `factor` times the product of its item with `vector`, however that product and a
     /// sum of `terms` of them is rounded.
     pub(super) fn add_bounds(&self, vector: &[f32], (factor, terms): (f32, usize), bounds: &mut [f32]) {
-        let asked = Asked::of(vector, (factor, terms), self.stride);
-        dispatch!(Level::new(), _simd => add_bounds(self, &asked, bounds));
+        let asked = Asked::of(vector, (factor, terms), self.pairs);
+        dispatch!(Level::new(), simd => add_bounds(simd, self, &asked, bounds));
     }
 }
 
 impl Asked {
-    fn of(vector: &[f32], (factor, terms): (f32, usize), stride: usize) -> Self {
+    fn of(vector: &[f32], (factor, terms): (f32, usize), pairs: usize) -> Self {
         let largest = vector.iter().fold(0.0f32, |largest, v| largest.max(v.abs()));
         // No sum of products with an item's numbers exceeds an i32.
-        let most = f64::from(i32::MAX) / (127 * stride) as f64;
+        let most = f64::from(i32::MAX) / (127 * 2 * pairs) as f64;
         let most = most.floor().min(f64::from(i16::MAX));
         let step = largest / most as f32;
-        let mut numbers = Vec::with_capacity(stride);
+        let mut numbers = vec![[0; PAIRS]; pairs];
         let (mut taken, mut length) = (0.0, 0.0);
-        for number in vector.iter().map(|v| f64::from(*v)) {
+        for (at, number) in vector.iter().map(|v| f64::from(*v)).enumerate() {
             let rounded = steps(number, step, most);
-            numbers.push(rounded as i16);
+            numbers[at / 2].iter_mut().skip(at % 2).step_by(2).for_each(|place| *place = rounded as i16);
             taken += (number - rounded * f64::from(step)).powi(2);
             length += number * number;
         }
-        numbers.resize(stride, 0);
         let (taken, length, weight) = (taken.sqrt(), length.sqrt(), f64::from(factor.abs()));
         // Every sum of the exact product, of the bound and of the blend rounds once more; this is more than all of them.
         let roundings = ROUNDING * (2 * vector.len() + 64 + 32 * terms) as f64;
@@ -142,30 +147,39 @@ fn at_least(number: f64) -> f32 {
 }
 
 #[inline(always)]
-fn add_bounds(coarse: &Coarse, asked: &Asked, bounds: &mut [f32]) {
-    let Coarse { stride, numbers, steps, taken, lengths, .. } = coarse;
-    let blocks = numbers.chunks(stride * ITEMS).zip(bounds.chunks_mut(ITEMS));
-    let sizes = steps.chunks(ITEMS).zip(taken.chunks(ITEMS).zip(lengths.chunks(ITEMS)));
+fn add_bounds<S: Simd>(simd: S, coarse: &Coarse, asked: &Asked, bounds: &mut [f32]) {
+    let Coarse { pairs, numbers, steps, taken, lengths, .. } = coarse;
+    let blocks = numbers.chunks_exact(pairs * PAIRS).zip(bounds.chunks_mut(ITEMS));
+    let sizes = by_block(steps).iter().zip(by_block(taken).iter().zip(by_block(lengths)));
     for ((numbers, bounds), (steps, (taken, lengths))) in blocks.zip(sizes) {
-        let mut products = [0i32; ITEMS];
-        for (product, numbers) in products.iter_mut().zip(numbers.chunks_exact(*stride)) {
-            *product = whole_product(&asked.numbers, numbers);
-        }
-        let sizes = steps.iter().zip(taken.iter().zip(lengths));
-        for ((bound, product), (step, (taken, length))) in bounds.iter_mut().zip(products).zip(sizes) {
-            let near = asked.near * step * product as f32;
-            *bound += near + (asked.by_taken * taken + asked.by_length * length);
-        }
+        let products = whole_products(simd, &asked.numbers, numbers);
+        let near = |at: usize| asked.near * steps[at] * products[at] as f32;
+        let most = |at: usize| near(at) + (asked.by_taken * taken[at] + asked.by_length * lengths[at]);
+        let most: [f32; ITEMS] = std::array::from_fn(most);
+        bounds.iter_mut().zip(most).for_each(|(bound, most)| *bound += most);
     }
 }
 
 #[inline(always)]
-fn whole_product(a: &[i16], b: &[i8]) -> i32 {
-    let mut sum = 0i32;
-    for (a, b) in a.iter().zip(b) {
-        sum = sum.wrapping_add(i32::from(*a).wrapping_mul(i32::from(*b)));
+fn by_block(numbers: &[f32]) -> &[[f32; ITEMS]] {
+    numbers.as_chunks().0
+}
+
+/// The products of a vector with [`ITEMS`] others.
+#[inline(always)]
+fn whole_products<S: Simd>(simd: S, asked: &[[i16; PAIRS]], numbers: &[i8]) -> [i32; ITEMS] {
+    let mut sums = [i32x16::splat(simd, 0); 2];
+    let (numbers, _) = numbers.as_chunks::<PAIRS>();
+    for (asked, numbers) in asked.as_chunks::<2>().0.iter().zip(numbers.as_chunks::<2>().0) {
+        for one in 0..2 {
+            let (low, high) = i8x32::from_slice(simd, &numbers[one]).widen();
+            let wide: i16x32<S> = low.combine(high);
+            sums[one] += wide.pairwise_dot_product(i16x32::from_slice(simd, &asked[one]));
+        }
     }
-    sum
+    let mut products = [0; ITEMS];
+    (sums[0] + sums[1]).store_slice(&mut products);
+    products
 }
 
 #[cfg(test)]
@@ -192,6 +206,9 @@ mod tests {
             let coarse = Coarse::of(&factors);
             let mut bounds = vec![0.0; 40];
             coarse.add_bounds(&vector, (factor, 1), &mut bounds);
+            let (asked, mut narrow) = (Asked::of(&vector, (factor, 1), coarse.pairs), vec![0.0; 40]);
+            dispatch!(Level::baseline(), simd => add_bounds(simd, &coarse, &asked, &mut narrow));
+            prop_assert_eq!(&bounds, &narrow);
             let mut sum = 0.0;
             for (item, bound) in bounds.iter().enumerate() {
                 let product = dot(&vector, factors.output.row(item, width));

@@ -1,12 +1,13 @@
 //! Factor models: the past becomes a short vector, an item's score is its product with the item's own.
 
+use fearless_simd::{Level, Simd, dispatch};
 use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayViewMut2};
 use serde::{Deserialize, Serialize};
 
-use super::halves::{Halves, dot, widen};
+use super::halves::{Halves, dot, dot_in, widen};
 use super::profile::Evidence;
-use super::system::{Factorised, Symmetric};
+use super::system::{Factorised, SIDES, Symmetric};
 use crate::error::ModelError;
 
 /// How a profile becomes a vector.
@@ -101,6 +102,10 @@ impl Factors {
         vectors.row(item as usize, self.width)
     }
 
+    fn output_of(&self, item: u32) -> &[u16] {
+        self.output.row(item as usize, self.width)
+    }
+
     fn items(&self) -> usize {
         self.output.len() / self.width
     }
@@ -134,7 +139,7 @@ impl Factors {
 
     /// The score of one item.
     pub(super) fn score_of(&self, folded: &Folded, item: u32) -> f32 {
-        dot(&folded.vector, self.output.row(item as usize, self.width))
+        dot(&folded.vector, self.output_of(item))
     }
 
     /// Adds the scores of all items to `scores`.
@@ -157,18 +162,43 @@ impl Factors {
         }
     }
 
-    /// What each item of `profile` adds to the score of `target`.
-    pub(super) fn contributions(&self, folded: &Folded, profile: &[Evidence], target: u32) -> Vec<f32> {
-        let towards = self.output.row(target as usize, self.width).iter().map(|v| widen(*v));
-        let towards: Vec<f32> = match &folded.system {
-            None => towards.collect(),
-            Some(system) => {
-                let mut solved: Vec<f64> = towards.map(f64::from).collect();
-                system.solve(&mut solved);
-                solved.into_iter().map(|v| v as f32).collect()
-            }
+    /// What each item of `profile` adds to the score of each of `targets`: a row of the profile's length for each.
+    pub(super) fn contributions(&self, folded: &Folded, profile: &[Evidence], targets: &[u32]) -> Vec<f32> {
+        let towards = match &folded.system {
+            None => targets.iter().flat_map(|target| self.output_of(*target)).map(|v| widen(*v)).collect(),
+            Some(system) => self.solved(system, targets),
         };
-        profile.iter().map(|e| e.strength * dot(&towards, self.input_of(e.item))).collect()
+        let mut parts = vec![0.0; targets.len() * profile.len()];
+        dispatch!(Level::new(), simd => self.add_up(simd, &towards, profile, &mut parts));
+        parts
+    }
+
+    /// The products of each of the vectors `towards` with those of the profile, weighted.
+    #[inline(always)]
+    fn add_up<S: Simd>(&self, simd: S, towards: &[f32], profile: &[Evidence], parts: &mut [f32]) {
+        let rows = parts.chunks_exact_mut(profile.len().max(1));
+        for (towards, parts) in towards.chunks_exact(self.width).zip(rows) {
+            for (part, evidence) in parts.iter_mut().zip(profile) {
+                *part = evidence.strength * dot_in(simd, towards, self.input_of(evidence.item));
+            }
+        }
+    }
+
+    /// The vectors of `targets`, one after the other, with the system solved for each.
+    fn solved(&self, system: &Factorised, targets: &[u32]) -> Vec<f32> {
+        let mut solved = Vec::with_capacity(targets.len() * self.width);
+        let mut sides = vec![[0.0; SIDES]; self.width];
+        for targets in targets.chunks(SIDES) {
+            for (side, target) in targets.iter().enumerate() {
+                let vector = self.output_of(*target).iter();
+                sides.iter_mut().zip(vector).for_each(|(sides, v)| sides[side] = f64::from(widen(*v)));
+            }
+            system.solve_together(&mut sides);
+            for side in 0..targets.len() {
+                solved.extend(sides.iter().map(|sides| sides[side] as f32));
+            }
+        }
+        solved
     }
 }
 
@@ -198,8 +228,11 @@ mod tests {
         let folded = factors.fold(&profile);
         let mut scores = vec![0.0; 30];
         factors.score(&folded, &mut scores);
-        for (target, score) in scores.iter().enumerate() {
-            let sum: f32 = factors.contributions(&folded, &profile, target as u32).iter().sum();
+        let targets: Vec<u32> = (0..30).collect();
+        let parts = factors.contributions(&folded, &profile, &targets);
+        assert_eq!(parts.len(), 30 * profile.len());
+        for (score, parts) in scores.iter().zip(parts.chunks_exact(profile.len())) {
+            let sum: f32 = parts.iter().sum();
             assert!((score - sum).abs() < 1e-4, "{score} {sum}");
         }
         // The ridge pulls the scores of the past towards 1 and leaves others nearer to 0.

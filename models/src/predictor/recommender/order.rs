@@ -2,7 +2,8 @@
 
 use std::collections::BinaryHeap;
 
-use fearless_simd::{Level, dispatch};
+use fearless_simd::prelude::*;
+use fearless_simd::{Level, Simd, dispatch, f32x16};
 
 /// Every item's place by popularity, so that one integer compares score and popularity at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +78,7 @@ impl<'a> Ranked<'a> {
         let Space { tops, sorted, bounded, scored } = space;
         tops.clear();
         tops.resize(bounds.len().div_ceil(BLOCK), f32::NEG_INFINITY);
-        dispatch!(Level::new(), _simd => largest(bounds, tops));
+        dispatch!(Level::new(), simd => largest(simd, bounds, tops));
         bounded.clear();
         scored.clear();
         Self { order, bounds, tops, sorted, floor: None, blocks: 0, bounded, scored }
@@ -151,13 +152,24 @@ impl<'a> Ranked<'a> {
 
 /// The largest bound of each block. Bounds that are no number count as infinite from here on.
 #[inline(always)]
-fn largest(bounds: &mut [f32], tops: &mut [f32]) {
-    for (block, top) in bounds.chunks_mut(BLOCK).zip(tops) {
-        for bound in block {
+fn largest<S: Simd>(simd: S, bounds: &mut [f32], tops: &mut [f32]) {
+    let (infinity, mut tops) = (f32x16::splat(simd, f32::INFINITY), tops.iter_mut());
+    let (blocks, rest) = bounds.as_chunks_mut::<BLOCK>();
+    for (block, top) in blocks.iter_mut().zip(&mut tops) {
+        let mut best = f32x16::splat(simd, f32::NEG_INFINITY);
+        for some in block.as_chunks_mut::<16>().0 {
             // Adding zero turns a negative zero, which is equal to a positive one but comes before it, into that.
-            *bound = if bound.is_nan() { f32::INFINITY } else { *bound + 0.0 };
-            *top = if *bound > *top { *bound } else { *top };
+            let given = f32x16::from_slice(simd, some) + 0.0;
+            let given = given.simd_eq(given).select(given, infinity);
+            given.store_slice(some);
+            best = best.max(given);
         }
+        *top = best.reduce_max();
+    }
+    let Some(top) = tops.next() else { return };
+    for bound in rest {
+        *bound = if bound.is_nan() { f32::INFINITY } else { *bound + 0.0 };
+        *top = if *bound > *top { *bound } else { *top };
     }
 }
 

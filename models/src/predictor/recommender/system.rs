@@ -4,12 +4,15 @@
 //! row is filled up with zeros to a whole number of [`LANES`]. All sums run in a fixed order, whatever vectors the
 //! processor has, so that every machine gets the same bits.
 
-use fearless_simd::{Level, dispatch};
+use fearless_simd::prelude::*;
+use fearless_simd::{Level, Simd, dispatch, f64x8};
 
 use super::halves::widen;
 
 /// Numbers that are worked on side by side.
 const LANES: usize = 8;
+/// Right-hand sides that are solved together.
+pub(super) const SIDES: usize = 8;
 /// Vectors that are added up before the sums are put back.
 const TOGETHER: usize = 32;
 
@@ -102,6 +105,12 @@ impl Factorised {
     pub(super) fn solve(&self, right: &mut [f64]) {
         dispatch!(Level::new(), _simd => solve(&self.0.rows, self.0.stride, right));
     }
+
+    /// Solves for [`SIDES`] right-hand sides at once, in place: number `at` of each stands in `right[at]`. Within rounding
+    /// the same as [`Factorised::solve`] for each, several times as fast.
+    pub(super) fn solve_together(&self, right: &mut [[f64; SIDES]]) {
+        dispatch!(Level::new(), simd => solve_together(simd, &self.0.rows, self.0.stride, right));
+    }
 }
 
 /// Vectors that are added up together.
@@ -171,6 +180,36 @@ fn solve(rows: &[f64], stride: usize, right: &mut [f64]) {
     }
 }
 
+#[inline(always)]
+fn solve_together<S: Simd>(simd: S, rows: &[f64], stride: usize, right: &mut [[f64; SIDES]]) {
+    let width = right.len();
+    for (at, row) in rows.chunks_exact(stride.max(1)).enumerate() {
+        let (done, rest) = right.split_at_mut(at + 1);
+        let value = f64x8::from_slice(simd, &done[at]) / row[at];
+        value.store_slice(&mut done[at]);
+        for (side, factor) in rest.iter_mut().zip(&row[at + 1..width]) {
+            (f64x8::from_slice(simd, side) - value * *factor).store_slice(side);
+        }
+    }
+    for (at, row) in rows.chunks_exact(stride.max(1)).enumerate().rev() {
+        let (above, below) = right.split_at_mut(at + 1);
+        let mut sums = [f64x8::splat(simd, 0.0); 4];
+        let (factors, factors_rest) = row[at + 1..width].as_chunks::<4>();
+        let (sides, sides_rest) = below.as_chunks::<4>();
+        for (factors, sides) in factors.iter().zip(sides) {
+            for one in 0..4 {
+                sums[one] += f64x8::from_slice(simd, &sides[one]) * factors[one];
+            }
+        }
+        let mut sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+        for (factor, side) in factors_rest.iter().zip(sides_rest) {
+            sum += f64x8::from_slice(simd, side) * *factor;
+        }
+        let found = (f64x8::from_slice(simd, &above[at]) - sum) / row[at];
+        found.store_slice(&mut above[at]);
+    }
+}
+
 /// A product in eight running sums.
 #[inline(always)]
 fn dot(a: &[f64], b: &[f64]) -> f64 {
@@ -204,10 +243,30 @@ mod tests {
             let mut x = wanted.clone();
             let narrow: Vec<f32> = wanted.iter().map(|v| *v as f32).collect();
             let quadratic = system.quadratic(&narrow);
-            system.factorise().solve(&mut x);
+            let factorised = system.factorise();
+            factorised.solve(&mut x);
             for (line, wanted) in full.chunks(width).zip(&wanted) {
                 let got: f64 = line.iter().zip(&x).map(|(m, x)| f64::from(*m) * x).sum();
                 assert!((got - wanted).abs() < 1e-4, "{got} {wanted}");
+            }
+            let solve = |level: Level| {
+                let mut sides: Vec<[f64; SIDES]> =
+                    wanted.iter().map(|n| std::array::from_fn(|side| n * (side as f64 - 2.5))).collect();
+                let Factorised(system) = &factorised;
+                dispatch!(level, simd => solve_together(simd, &system.rows, system.stride, &mut sides));
+                sides
+            };
+            let sides = solve(Level::new());
+            assert_eq!(
+                sides,
+                solve(Level::baseline()),
+                "the same to the bit in narrow and wide instructions"
+            );
+            for (side, x) in sides.iter().zip(&x) {
+                for (at, found) in side.iter().enumerate() {
+                    let alone = x * (at as f64 - 2.5);
+                    assert!((found - alone).abs() <= 1e-9 * alone.abs(), "{found} {alone}");
+                }
             }
             let by_hand: f64 = full
                 .chunks(width)
