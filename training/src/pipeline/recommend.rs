@@ -12,6 +12,7 @@ use crate::error::TrainingError;
 use crate::fit::recommender::{Facts, FitSettings, Fitted, InteractionLog, SecondLook, fit_with};
 use crate::gate::{Check, Gate};
 use crate::metric::Evaluation;
+use crate::report::{ListReport, list_html};
 use crate::trained::{CandidateResult, TrainRequest, Trained, TrainingWindow};
 
 /// What to call things, for messages and for reading files later.
@@ -42,14 +43,28 @@ pub(super) fn train_on(
     let fitted = fit_with(log, settings, facts, request.progress)?;
     let params = params(&fitted);
     let metrics = fitted.showings.last().map_or_else(Evaluation::default, |s| s.evaluation.clone());
+    let (gate, candidates, window) = (gate(&fitted), candidates(&fitted, &params), window(log, &fitted));
+    let (data_digest, notes) = (digest(log), notes(log, naming));
+    let page = list_html(&ListReport {
+        title: request.model.as_str(),
+        told: &format!("suggests {} for {}", naming.item, naming.user),
+        gate: &gate,
+        candidates: &candidates,
+        window: &window,
+        notes: &notes,
+        asked: &fitted.asked,
+        counts: &counts(log),
+        data_digest: &data_digest,
+        seed: settings.seed,
+    });
     Ok(Trained {
-        gate: gate(&fitted),
-        candidates: candidates(&fitted, &params),
-        window: window(log, &fitted),
-        data_digest: digest(log),
-        notes: notes(log, naming),
+        gate,
+        candidates,
+        window,
+        data_digest,
+        notes,
         artifact: freeze(fitted.recommender, naming)?,
-        report_html: None,
+        report_html: Some(page),
         leaks: Vec::new(),
         drift: None,
         metrics,
@@ -182,6 +197,13 @@ fn notes(log: &InteractionLog, naming: Naming<'_>) -> Vec<ColumnNote> {
         note: format!("{count} {what}"),
     };
     vec![note(naming.user, log.users.len(), "users"), note(naming.item, log.items.len(), "items")]
+}
+
+/// How often each item was taken.
+fn counts(log: &InteractionLog) -> Vec<u32> {
+    let mut counts = vec![0; log.items.len()];
+    log.rows.iter().filter(|row| row.weight > 0.0).for_each(|row| counts[row.item as usize] += 1);
+    counts
 }
 
 /// BLAKE3 over names and rows, 64 hex digits.

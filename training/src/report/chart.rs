@@ -68,9 +68,10 @@ fn told(failed: Failed<'_>) -> String {
 fn axes<'b, 'a>(area: &'b Area<'a>, frame: &Frame<'_>) -> Result<Axes<'b, 'a>, String> {
     let mut chart = ChartBuilder::on(area)
         .margin(10)
-        .margin_right(16)
+        .margin_left(4)
+        .margin_right(26)
         .x_label_area_size(44)
-        .y_label_area_size(54)
+        .y_label_area_size(68)
         .build_cartesian_2d(frame.x.0..frame.x.1, frame.y.0..frame.y.1)
         .map_err(told)?;
     let text = ("sans-serif", 12).into_font().color(&INK);
@@ -246,6 +247,39 @@ pub(super) fn over_time(periods: &[Slice]) -> String {
         }
         Ok(())
     })
+}
+
+/// A curve with its colour: blue for what the page is about, orange for what it is held against.
+pub(super) type Curve<'a> = (&'a [(f64, f64)], bool);
+
+/// Curves over one another. `across` goes from the first to the last of `x`, `up` from 0 to the highest point.
+pub(super) fn curves(
+    (label, across, up): (&str, &str, &str),
+    x: (f64, f64),
+    words: &dyn Fn(f64) -> String,
+    lines: &[Curve<'_>],
+) -> String {
+    let most = lines.iter().flat_map(|(points, _)| points.iter().map(|(_, y)| *y)).fold(0.0, f64::max);
+    let frame = Frame {
+        x,
+        y: (0.0, (most * 1.1).max(1e-3)),
+        x_words: words,
+        x_labels: 5,
+        y_words: &fine,
+        ..share(across, up)
+    };
+    draw(SQUARE, label, |area| {
+        let mut chart = axes(area, &frame)?;
+        for (points, about) in lines {
+            line(&mut chart, points.to_vec(), if *about { BLUE } else { ORANGE }, 2)?;
+        }
+        Ok(())
+    })
+}
+
+/// Per cent with a digit behind the point where that tells something.
+fn fine(x: f64) -> String {
+    if x.abs() < 0.1 { format!("{:.1} %", 100.0 * x) } else { percent(x) }
 }
 
 /// A bar of a table cell, `share` (0 to 1) of the cell wide.

@@ -29,9 +29,9 @@ pub(super) fn weights(out: &mut String, input: &ReportInput<'_>) {
     out.push_str("</div>");
 }
 
-pub(super) fn notes(out: &mut String, input: &ReportInput<'_>) {
+pub(super) fn notes(out: &mut String, notes: &[ColumnNote]) {
     let aside = |note: &&ColumnNote| note.treatment == Treatment::SetAside;
-    let (set_aside, kept): (Vec<_>, Vec<_>) = input.notes.iter().partition(aside);
+    let (set_aside, kept): (Vec<_>, Vec<_>) = notes.iter().partition(aside);
     heading(out, "Columns", &format!("{} are read, {} are set aside.", kept.len(), set_aside.len()));
     out.push_str(
         "<div class=\"card scroll\"><table><tr><th>column</th><th>read as</th><th>what was seen</th></tr>",

@@ -1,14 +1,17 @@
-//! The report: one page in HTML that stands on its own, about one trained probability model.
+//! The report: one page in HTML that stands on its own, about one trained model.
 //!
-//! `page` is its frame, `figures` the charts, `quality` how good the model is, `trust` what speaks for and
-//! against it, `columns` what it reads; `chart` draws, `curves` and `slices` compute what nothing else needs.
+//! `page` is the frame and the page of a probability model, `lists` that of a recommender. `figures` are the charts,
+//! `quality` is how good the model is, `trust` what speaks for and against it, `columns` what it reads; `chart` draws,
+//! `curves`, `slices` and `reach` compute what nothing else needs.
 
 mod chart;
 mod columns;
 mod curves;
 mod figures;
+mod lists;
 mod page;
 mod quality;
+mod reach;
 mod slices;
 #[cfg(test)]
 mod tests;
@@ -20,6 +23,7 @@ use scorehouse_models::{Artifact, Reason, ScoringModel, Scratch};
 use crate::dataset::{ColumnNote, Dataset};
 use crate::drift::Drift;
 use crate::error::TrainingError;
+use crate::fit::recommender::Asked;
 use crate::gate::Gate;
 use crate::leak::LeakWarning;
 use crate::pipeline::Held;
@@ -57,6 +61,29 @@ impl ReportInput<'_> {
     fn held_label(&self) -> Vec<f64> {
         self.held.rows.iter().map(|row| self.data.label[*row as usize]).collect()
     }
+}
+
+/// What is reported of a recommender.
+pub(crate) struct ListReport<'a> {
+    /// The model's name.
+    pub title: &'a str,
+    /// What it suggests to whom.
+    pub told: &'a str,
+    pub gate: &'a Gate,
+    pub candidates: &'a [CandidateResult],
+    pub window: &'a TrainingWindow,
+    pub notes: &'a [ColumnNote],
+    /// Held-back users that had no say in it.
+    pub asked: &'a [Asked],
+    /// How often each item was taken in all rows.
+    pub counts: &'a [u32],
+    pub data_digest: &'a str,
+    pub seed: u64,
+}
+
+/// The page of a recommender.
+pub(crate) fn list_html(report: &ListReport<'_>) -> String {
+    lists::page(report)
 }
 
 /// How much one input moves the score.

@@ -8,8 +8,9 @@ use crate::report::page::{escape, heading};
 use crate::report::slices::{Slice, periods, segments};
 use crate::report::{ReportInput, chart};
 
-/// Metrics with what they mean.
-const METRICS: [(&str, &str, &str); 8] = [
+/// Metrics with their words and what they mean.
+pub(super) type Meanings = [(&'static str, &'static str, &'static str)];
+const METRICS: &Meanings = &[
     ("log_loss", "log loss", "mean surprise in nats; less is better"),
     ("auc", "AUC", "chance that a row with the outcome scores above one without"),
     ("brier", "Brier score", "mean squared error of the probability"),
@@ -26,12 +27,17 @@ const METRICS: [(&str, &str, &str); 8] = [
 
 pub(super) fn metrics(out: &mut String, metrics: &Evaluation) {
     heading(out, "How good it is", "On rows that it did not learn from, with 95 % bootstrap intervals.");
+    table(out, metrics, METRICS);
+}
+
+/// Metrics in a table, with their intervals and what they mean.
+pub(super) fn table(out: &mut String, metrics: &Evaluation, meanings: &Meanings) {
     out.push_str(
         "<div class=\"card scroll\"><table><tr><th>metric</th>\
          <th class=\"num\">value</th><th class=\"num\">95 % interval</th><th>meaning</th></tr>",
     );
-    for (name, words, meaning) in METRICS {
-        if let Some(estimate) = metrics.metrics.get(name).filter(|estimate| estimate.value.is_finite()) {
+    for (name, words, meaning) in meanings {
+        if let Some(estimate) = metrics.metrics.get(*name).filter(|estimate| estimate.value.is_finite()) {
             let interval = match estimate.low == estimate.high {
                 true => String::new(),
                 false => format!("{:.4} – {:.4}", estimate.low, estimate.high),

@@ -135,3 +135,53 @@ fn segments_and_periods_cut_every_row_once() {
     assert_eq!(periods.iter().map(|slice| slice.rows).sum::<usize>(), ROWS);
     assert_eq!((periods.len(), periods[0].name.as_str()), (8, "1970-01-01 to 1970-01-05"));
 }
+
+fn list_page(name: &str, asked: &[Asked]) -> String {
+    let estimate = |value: f64| Estimate { value, low: value - 0.01, high: value + 0.01 };
+    let metrics =
+        ["ndcg@20", "recall@20", "hit_rate@20", "coverage@20"].map(|name| (name.to_owned(), estimate(0.25)));
+    let metrics =
+        crate::metric::Evaluation { rows: 60, metrics: metrics.into_iter().collect(), ..Default::default() };
+    let settings = serde_json::json!({ "components": [name] });
+    let chosen = CandidateResult { name: name.into(), settings, metrics, chosen: true };
+    let check =
+        Check { name: "better than popularity".into(), passed: true, decisive: true, detail: name.into() };
+    let note = ColumnNote { column: name.into(), treatment: Treatment::ManyLevels, note: "60 users".into() };
+    list_html(&ListReport {
+        title: name,
+        told: &format!("suggests {name} for customers"),
+        gate: &Gate::new("blend", "the best lists", vec![check]),
+        candidates: &[chosen],
+        window: &TrainingWindow { from: None, to: None, holdout_from: None, rows: ROWS, holdout_rows: 100 },
+        notes: &[note],
+        asked,
+        counts: &[9, 8, 7, 6, 5],
+        data_digest: "abc",
+        seed: 1,
+    })
+}
+
+#[test]
+fn the_page_of_a_recommender_stands_on_its_own() {
+    let one = |user: u32| Asked { before: 2, taken: vec![user % 5], shown: vec![3, 4], popular: vec![0, 1] };
+    let asked: Vec<Asked> = (0..60).map(one).collect();
+    let page = list_page("<img src=x onerror=alert(1)>", &asked);
+    for part in [
+        "gate passed",
+        "recall@20",
+        "At a glance",
+        "By what was known of them",
+        "By what sells",
+        "Candidates",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+    assert_eq!(page.matches("<svg").count(), 2);
+    assert!(!page.contains("<img") && page.contains("&lt;img"));
+    assert!(!page.contains("http://") && !page.contains("https://") && !page.contains("<script"));
+    let unasked = list_page("upsell", &[]);
+    assert!(
+        unasked.contains("gate passed") && !unasked.contains("<svg"),
+        "too few users leave the figures out"
+    );
+}

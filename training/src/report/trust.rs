@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::drift::Shift;
+use crate::gate::Gate;
 use crate::report::ReportInput;
 use crate::report::page::{escape, heading};
 
@@ -34,10 +35,10 @@ pub(super) fn leaks(out: &mut String, input: &ReportInput<'_>) {
     out.push_str("</table></div>");
 }
 
-pub(super) fn gate(out: &mut String, input: &ReportInput<'_>) {
+pub(super) fn gate(out: &mut String, gate: &Gate) {
     heading(out, "The gate", "What was asked before it may go live. A warning alone does not stop it.");
     out.push_str("<div class=\"card scroll\"><table>");
-    for check in &input.gate.checks {
+    for check in &gate.checks {
         let (class, word) = match (check.passed, check.decisive) {
             (true, _) => ("mark-yes", "yes"),
             (false, true) => ("mark-no", "no"),

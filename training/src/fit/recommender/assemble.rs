@@ -9,13 +9,13 @@ use scorehouse_models::predictor::recommender::{
 use super::blend::{Blend, Fading, search, share_of_popularity};
 use super::candidates::{Candidate, Ground};
 use super::log::InteractionLog;
-use super::pool::{LENGTH, Pool, PoolMaker};
+use super::pool::{Pool, PoolMaker};
 use super::popularity::{lift, popularity};
-use super::second_look::{Facts, Lesson, Looked, SecondLook};
+use super::second_look::{Facts, Lesson, SecondLook};
+use super::showing::{Asked, Showing, asked, halves, showings, with_second_look};
 use super::split::{Held, Split, split};
 use super::tune::{Tuned, tune};
 use crate::error::TrainingError;
-use crate::metric::{Evaluation, RankedList, evaluate_lists};
 use crate::progress::Progress;
 
 /// What is asked of a fit.
@@ -37,6 +37,8 @@ pub struct Fitted {
     /// Every candidate and the blend on held-back users that had no say in the weights, and `second_look` where one was
     /// learnt; what answers are made by stands last.
     pub showings: Vec<Showing>,
+    /// What these users were shown, and what they took up.
+    pub asked: Vec<Asked>,
     /// How it was put together.
     pub blend: Blend,
     /// Time after which an interaction counts half in the popularity that was chosen.
@@ -49,26 +51,10 @@ pub struct Fitted {
     pub second_look: Option<SecondLook>,
 }
 
-/// One candidate's showing.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Showing {
-    /// Its name: a component's, `popularity`, or `blend`.
-    pub name: String,
-    /// Its weight in the blend.
-    pub weight: f32,
-    /// Its metrics.
-    pub evaluation: Evaluation,
-}
-
 /// With fewer held-back users than this nothing is chosen: a plain item-to-item model is fitted.
 const ENOUGH_TO_CHOOSE: usize = 20;
-/// From this many on, half of them choose and the other half measure.
-const ENOUGH_FOR_HALVES: usize = 200;
 /// The most popular items under every way of fading that come into every pool.
 const POPULAR: usize = 60;
-/// Bootstrap draws behind every interval.
-const RESAMPLES: usize = 500;
-
 /// Fits a recommender.
 ///
 /// Candidates are fitted without the latest stretch of time (or, without time, a fifth of some users' items),
@@ -122,6 +108,7 @@ pub fn fit_with(
     Ok(Fitted {
         recommender,
         showings: chosen.showings,
+        asked: chosen.asked,
         blend: chosen.blend,
         popularity_half_life: chosen.popularity_half_life,
         held_from: split.by_time.then_some(split.as_of),
@@ -138,6 +125,7 @@ struct Chosen {
     basket: Option<f32>,
     popularity_half_life: Option<Span>,
     showings: Vec<Showing>,
+    asked: Vec<Asked>,
     second_look: Option<SecondLook>,
     reranker: Option<Reranker>,
 }
@@ -182,7 +170,7 @@ fn choose(
     let (choosing, measuring) = halves(&pools);
     progress.stage("find weights", 0);
     let blend = search(&choosing, components.len(), &fadings);
-    let mut showings = showings(&measuring, &components, &blend, &fadings, items, seed);
+    let mut showings = showings(&measuring, &components, &blend, &fadings[blend.fading], (items, seed));
     let looked = match facts {
         Some(facts) => {
             progress.stage("learn a second look", 0);
@@ -202,31 +190,23 @@ fn choose(
         }
         None => None,
     };
+    let asked = asked(split, &measuring, &fadings[blend.fading], &blend, looked.as_ref());
     showings = with_second_look(showings, looked.as_ref());
     let basket = basket_weight(split, log, &maker, ground, &blend, &fadings[blend.fading])?;
     let popularity_half_life = fadings[blend.fading].half_life;
     let (second_look, reranker) = looked.map(|looked| (looked.look, looked.reranker)).unzip();
     let reranker = reranker.flatten();
-    Ok(Chosen { strength, candidates, blend, basket, popularity_half_life, showings, second_look, reranker })
-}
-
-/// The second look stands last where it is adopted, else before the blend.
-fn with_second_look(mut showings: Vec<Showing>, looked: Option<&Looked>) -> Vec<Showing> {
-    if let Some(Looked { look, evaluation: Some(evaluation), .. }) = looked {
-        let (name, weight) = ("second_look".to_owned(), f32::from(u8::from(look.adopted)));
-        let at = showings.len() - usize::from(!look.adopted && !showings.is_empty());
-        showings.insert(at, Showing { name, weight, evaluation: evaluation.clone() });
-    }
-    showings
-}
-
-/// Every second user chooses, every other measures; all do both when there are too few.
-fn halves(pools: &[Pool]) -> (Vec<Pool>, Vec<Pool>) {
-    if pools.len() < ENOUGH_FOR_HALVES {
-        return (pools.to_vec(), pools.to_vec());
-    }
-    let half = |first: usize| pools.iter().skip(first).step_by(2).cloned().collect();
-    (half(0), half(1))
+    Ok(Chosen {
+        strength,
+        candidates,
+        blend,
+        basket,
+        popularity_half_life,
+        showings,
+        asked,
+        second_look,
+        reranker,
+    })
 }
 
 /// Ways in which popularity may fade, in relation to the time the log covers; the first never fades.
@@ -253,39 +233,6 @@ fn popular_items(fadings: &[Fading]) -> Vec<u32> {
     items.sort_unstable();
     items.dedup();
     items
-}
-
-fn showings(
-    pools: &[Pool],
-    components: &[Component],
-    blend: &Blend,
-    fadings: &[Fading],
-    items: usize,
-    seed: u64,
-) -> Vec<Showing> {
-    let flat = vec![1.0; items];
-    let fading = &fadings[blend.fading];
-    let evaluate = |weights: &[f32], popular: Option<&[f32]>, lift: &[f32]| {
-        let lists: Vec<Vec<u32>> = pools.iter().map(|pool| pool.list(weights, popular, lift)).collect();
-        let ranked: Vec<RankedList<'_>> =
-            lists.iter().zip(pools).map(|(l, p)| RankedList { suggested: l, taken: &p.taken }).collect();
-        evaluate_lists(&ranked, items, LENGTH, RESAMPLES, seed)
-    };
-    let mut showings = Vec::new();
-    for (at, component) in components.iter().enumerate() {
-        let mut alone = vec![0.0; components.len()];
-        alone[at] = 1.0;
-        let evaluation = evaluate(&alone, None, &flat);
-        showings.push(Showing { name: component.name.clone(), weight: blend.weights[at], evaluation });
-    }
-    let nothing = vec![0.0; components.len()];
-    let evaluation = evaluate(&nothing, Some(&fading.popularity), &flat);
-    showings.push(Showing { name: "popularity".to_owned(), weight: blend.popularity_weight, evaluation });
-    let popular = share_of_popularity(&fading.popularity, blend.popularity_weight);
-    let evaluation =
-        evaluate(&blend.weights, popular.as_deref(), &lift(&fading.popularity, blend.lift_exponent));
-    showings.push(Showing { name: "blend".to_owned(), weight: 1.0, evaluation });
-    showings
 }
 
 /// Baskets asked about when the weight of the basket component is chosen.
@@ -366,6 +313,7 @@ fn plain(log: &InteractionLog, settings: FitSettings, progress: &dyn Progress) -
         recommender,
         second_look: None,
         showings: Vec::new(),
+        asked: Vec::new(),
         blend,
         popularity_half_life: settings.half_life,
         held_from: None,

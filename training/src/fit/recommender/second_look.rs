@@ -67,11 +67,13 @@ pub(super) struct Looked {
     pub reranker: Option<Reranker>,
     /// Its lists beside those of others, for users it did not learn from.
     pub evaluation: Option<Evaluation>,
+    /// These lists, for every second held-back user.
+    pub lists: Vec<Vec<u32>>,
 }
 
 impl Looked {
     fn dropped(why: &str) -> Self {
-        Self { look: SecondLook::untried(why), reranker: None, evaluation: None }
+        Self { look: SecondLook::untried(why), reranker: None, evaluation: None, lists: Vec::new() }
     }
 }
 
@@ -145,7 +147,8 @@ impl Lesson<'_> {
             return Ok(Looked::dropped("no tree bettered the lists of users it was not grown on"));
         }
         let raw = course.raw(&course.grow(&learn, &params)?);
-        let (look, evaluation) = self.judged(&table, &measure, &raw);
+        let shown: Vec<Vec<u32>> = measure.iter().map(|list| table.shown(*list, &raw)).collect();
+        let (look, evaluation) = self.judged(&table, (&measure, &shown), &raw);
         let reranker = match look.adopted {
             true => Some(self.frozen(
                 &table,
@@ -154,10 +157,15 @@ impl Lesson<'_> {
             )?),
             false => None,
         };
-        Ok(Looked { look, reranker, evaluation: Some(evaluation) })
+        Ok(Looked { look, reranker, evaluation: Some(evaluation), lists: shown })
     }
 
-    fn judged(&self, table: &Table, measure: &[usize], raw: &[f64]) -> (SecondLook, Evaluation) {
+    fn judged(
+        &self,
+        table: &Table,
+        (measure, shown): (&[usize], &[Vec<u32>]),
+        raw: &[f64],
+    ) -> (SecondLook, Evaluation) {
         let lists = table.lists();
         let quality =
             |raw: &[f64]| -> Vec<f64> { measure.par_iter().map(|list| lists.quality(*list, raw)).collect() };
@@ -172,7 +180,6 @@ impl Lesson<'_> {
             false => "no better lists of users it did not learn from",
         };
         let look = SecondLook { adopted, why: why.to_owned(), quality: Some([old, new]) };
-        let shown: Vec<Vec<u32>> = measure.iter().map(|list| table.shown(*list, raw)).collect();
         let ranked = shown.iter().zip(measure);
         let ranked: Vec<RankedList<'_>> = ranked
             .map(|(shown, list)| RankedList { suggested: shown, taken: &self.pools[*list].taken })
