@@ -29,7 +29,7 @@ pub use encoder::{EncodedColumn, Encoder, Scaling, Transform};
 pub use error::ModelError;
 pub use ids::{AliasName, ArtifactDigest, ModelVersion, Probability};
 pub use predictor::{Average, Forest, ForestBuilder, Linear, Onnx, Predictor, Scale, Term};
-pub use reason::Reason;
+pub use reason::{Effect, Explanation, Reason};
 pub use registry::{Registry, SqliteRegistry};
 pub use score::{Score, ScoringModel, Scratch};
 pub use signature::{FeatureSetRef, InputField, Output, Signature};

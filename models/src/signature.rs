@@ -136,10 +136,8 @@ impl Signature {
         if values.len() != self.inputs.len() {
             return Err(ModelError::WrongWidth { expected: self.inputs.len(), given: values.len() });
         }
-        for (value, input) in values.iter().zip(&self.inputs) {
-            input.accept(value)?;
-        }
-        Ok(())
+        let refused = values.iter().zip(&self.inputs).find(|(value, input)| !input.accepts(value));
+        refused.map_or(Ok(()), |(value, input)| Err(input.refusal(value)))
     }
 }
 
@@ -150,24 +148,28 @@ impl InputField {
         Self { name: name.into(), value_type, words: None, group: None }
     }
 
-    fn accept(&self, value: &Value) -> Result<(), ModelError> {
-        let fits = match (value, self.value_type) {
+    #[inline]
+    fn accepts(&self, value: &Value) -> bool {
+        match (value, self.value_type) {
+            (Value::Float(number), ValueType::Float) => number.is_finite(),
             (Value::Missing(_), _)
             | (Value::Bool(_), ValueType::Bool)
             | (Value::Int(_), ValueType::Int | ValueType::Float)
             | (Value::Text(_), ValueType::Text)
             | (Value::Time(_), ValueType::Time) => true,
-            (Value::Float(number), _) if !number.is_finite() => {
-                return Err(ModelError::NotFinite { input: self.name.clone() });
-            }
-            (Value::Float(_), ValueType::Float) => true,
             _ => false,
-        };
+        }
+    }
+
+    /// Why a value is not accepted.
+    #[cold]
+    fn refusal(&self, value: &Value) -> ModelError {
+        let input = self.name.clone();
         match value.value_type() {
-            Some(given) if !fits => {
-                Err(ModelError::WrongType { input: self.name.clone(), expected: self.value_type, given })
+            Some(given) if !matches!(value, Value::Float(number) if !number.is_finite()) => {
+                ModelError::WrongType { input, expected: self.value_type, given }
             }
-            _ => Ok(()),
+            _ => ModelError::NotFinite { input },
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::online::error::OnlineError;
 use crate::online::event_id::EventId;
 use crate::online::fixture::{Event, column, entity, hour, key, shop, source};
 use crate::online::interface::{OnlineStore, PushedRow};
+use crate::online::rows::EntityRows;
 use crate::time::Timestamp;
 use crate::value::Value;
 use crate::view::Rows;
@@ -25,6 +26,7 @@ pub fn run(harness: &mut dyn Harness) {
     a_row_is_seen_once_its_append_has_returned(harness);
     rows_stand_in_canonical_order_whatever_the_order_of_arrival(harness);
     a_row_stands_under_every_key_it_holds(harness);
+    several_entities_are_shown_each_once_at_its_place(harness);
     wrong_rows_are_refused_whole(harness);
     a_repeated_id_counts_once_and_so_after_reopening(harness);
     everything_acknowledged_is_there_after_reopening(harness);
@@ -74,6 +76,34 @@ fn rows_stand_in_canonical_order_whatever_the_order_of_arrival(harness: &mut dyn
     let expected = [(1, 1.0), (3, 3.0), (3, 3.1), (3, 3.5), (5, 5.0)];
     let expected: Vec<_> = expected.map(|(at, amount)| (hour(at), Value::Float(amount))).into();
     assert_eq!(amounts(&*store, "customer", "ann"), expected);
+}
+
+fn several_entities_are_shown_each_once_at_its_place(harness: &mut dyn Harness) {
+    let store = harness.open("several");
+    let names: Vec<String> = (0..40).map(|number| format!("c{number}")).collect();
+    let table = store.layout().table(&event(), &column("customer")).expect("the shop has this table");
+    let shown = || {
+        // Every other one twice.
+        let mut keys = names.iter().chain(names.iter().step_by(2)).map(String::as_str).enumerate();
+        let mut found = vec![None; 60];
+        let mut see = |place: usize, rows: &EntityRows<'_>| {
+            let times: Vec<Timestamp> = (0..rows.len()).map(|row| rows.event_time(row)).collect();
+            assert_eq!(found[place].replace(times), None, "each place once");
+        };
+        store.visit_all(table, &mut keys, &mut see).expect("the table exists");
+        found
+    };
+    assert_eq!(shown(), vec![Some(Vec::new()); 60], "nobody has a row");
+    for (number, name) in names.iter().enumerate().filter(|(number, _)| number % 3 == 0) {
+        store
+            .append(&event(), vec![Event::bought(number as i64, name, "tea", 1.0).row()])
+            .expect("good rows");
+    }
+    for (place, times) in shown().into_iter().enumerate() {
+        let number = if place < 40 { place } else { (place - 40) * 2 };
+        let expected = if number % 3 == 0 { vec![hour(number as i64)] } else { Vec::new() };
+        assert_eq!(times, Some(expected));
+    }
 }
 
 fn a_row_stands_under_every_key_it_holds(harness: &mut dyn Harness) {

@@ -261,6 +261,16 @@ impl OnlineStore for EmbeddedStore {
         if generation.visit(table, key, see) { Ok(()) } else { Err(OnlineError::UnknownTable(table.0)) }
     }
 
+    fn visit_all<'k>(
+        &self,
+        table: TableId,
+        keys: &mut dyn Iterator<Item = (usize, &'k str)>,
+        see: &mut dyn FnMut(usize, &EntityRows<'_>),
+    ) -> Result<(), OnlineError> {
+        let generation = self.generation.load();
+        if generation.visit_all(table, keys, see) { Ok(()) } else { Err(OnlineError::UnknownTable(table.0)) }
+    }
+
     fn keys(
         &self,
         entity: &EntityName,

@@ -77,6 +77,23 @@ pub trait OnlineStore: Send + Sync {
         see: &mut dyn FnMut(&EntityRows<'_>),
     ) -> Result<(), OnlineError>;
 
+    /// Shows `see` the rows of several entities in one table, each with the place that came with its key, in any order;
+    /// what [`visit`](Self::visit) shows of each, at less cost.
+    ///
+    /// # Errors
+    /// As for [`visit`](Self::visit).
+    fn visit_all<'k>(
+        &self,
+        table: TableId,
+        keys: &mut dyn Iterator<Item = (usize, &'k str)>,
+        see: &mut dyn FnMut(usize, &EntityRows<'_>),
+    ) -> Result<(), OnlineError> {
+        for (place, key) in keys {
+            self.visit(table, key, &mut |rows| see(place, rows))?;
+        }
+        Ok(())
+    }
+
     /// The keys of an entity that have at least one row in any of its tables, up to `limit` of them, after
     /// `after`.
     ///

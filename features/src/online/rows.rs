@@ -141,6 +141,8 @@ impl Rows for MergedRows<'_> {
             Place::Added(row) => {
                 for (column, slot) in columns {
                     slots[*slot] = match Self::added_value(row, *column) {
+                        // What most columns hold.
+                        Some(Value::Float(number)) => Value::Float(*number),
                         Some(Value::Missing(_)) | None => Value::Missing(Missing::NullAtSource),
                         Some(value) => value.clone(),
                     };

@@ -248,6 +248,61 @@ proptest! {
     }
 }
 
+/// Features of every type and kind: latest, windows, derived, of another entity.
+fn questions_to_ask() -> Vec<Vec<FeatureName>> {
+    let project = shop();
+    let all = all_features(&project);
+    let repeated = [all[0].clone(), all[3].clone(), all[0].clone()];
+    let latest: Vec<FeatureName> = ["product", "amount", "quantity", "gift", "due"]
+        .map(|name| feature(&format!("profile.{name}")))
+        .into();
+    let backwards = all.iter().rev().cloned().collect();
+    vec![all, latest, backwards, repeated.into()]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn questions_asked_together_get_the_answers_of_each_alone(
+        events in prop::collection::vec(any_event(), 0..40),
+        asked in prop::collection::vec(
+            (prop::sample::select(vec!["ann", "bob", "nobody"]), -5_i64..380, any::<Option<bool>>()), 0..30),
+    ) {
+        let (project, store) = store_of(&events);
+        let fields: RequestFields = [("discount".parse().unwrap(), Value::Float(0.5))].into_iter().collect();
+        for names in questions_to_ask() {
+            let plan = FeaturePlan::compile(&project, &entity("customer"), &names).unwrap();
+            let given = |given: Option<bool>| match (given, plan.slot(&feature("profile.product"))) {
+                (Some(true), Some(slot)) => vec![(slot, Value::Text("cup".into()))],
+                (Some(false), Some(slot)) => vec![(slot, Value::Missing(Missing::NotGiven))],
+                _ => Vec::new(),
+            };
+            let keys: Vec<_> = asked.iter().map(|(customer, ..)| key(customer)).collect();
+            let given: Vec<_> = asked.iter().map(|(.., overridden)| given(*overridden)).collect();
+            let reads: Vec<Read<'_>> = asked
+                .iter()
+                .zip(&keys)
+                .zip(&given)
+                .map(|(((_, at, _), key), overrides)| Read { key, as_of: hour(*at), request: &fields, overrides })
+                .collect();
+            // Memory of earlier questions must leave no trace.
+            let (mut scratch, mut together) = (Scratch::default(), vec![Value::Bool(true); 3]);
+            for _ in 0..2 {
+                plan.read_all(&store, &reads, &mut scratch, &mut together).unwrap();
+            }
+            prop_assert_eq!(together.len(), reads.len() * names.len());
+            for (number, read) in reads.iter().enumerate() {
+                let (mut fresh, mut alone) = (Scratch::default(), Vec::new());
+                plan.read(&store, read, &mut fresh, &mut alone).unwrap();
+                let found = &together[number * names.len()..(number + 1) * names.len()];
+                prop_assert!(alone.iter().zip(found).all(|(a, b)| identical(a, b)), "{alone:?}\n{found:?}");
+                prop_assert_eq!(fresh.met(0), scratch.met(number));
+            }
+        }
+    }
+}
+
 fn store_of(events: &[Event]) -> (Project, EmbeddedStore) {
     let project = shop();
     let store = crate::online::tests::store_over(&project, &pushed(events));

@@ -64,6 +64,7 @@ impl EncodedColumn {
     }
 
     /// Its number for a value; NaN where the value is missing and no scaling fills it.
+    #[inline]
     #[must_use]
     pub fn encode(&self, value: &Value, as_of: Timestamp) -> f64 {
         let number = self.transform.apply(value, as_of);

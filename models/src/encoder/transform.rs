@@ -77,8 +77,17 @@ pub enum CalendarPart {
 
 impl Transform {
     /// The number for a value; NaN when there is none.
+    #[inline]
     #[must_use]
     pub fn apply(&self, value: &Value, as_of: Timestamp) -> f64 {
+        match self {
+            // What most columns are.
+            Self::Number | Self::Bool => number(value),
+            _ => self.of_other(value, as_of),
+        }
+    }
+
+    fn of_other(&self, value: &Value, as_of: Timestamp) -> f64 {
         match self {
             Self::Number | Self::Bool => number(value),
             Self::SignedLog => {
@@ -177,6 +186,7 @@ impl CalendarPart {
     }
 }
 
+#[inline(always)]
 const fn number(value: &Value) -> f64 {
     match value {
         Value::Int(v) => *v as f64,

@@ -39,7 +39,7 @@ impl Groups {
         let all = self.inputs.iter().map(|inputs| Told { inputs, contribution: told(inputs) });
         let mut ranked: Vec<Told<'_>> = all.filter(|group| group.contribution != 0.0).collect();
         // A stable sort: within a step the order is that of the signature.
-        ranked.sort_by_key(|group| std::cmp::Reverse(step(group.contribution)));
+        ranked.sort_by_cached_key(|group| std::cmp::Reverse(step(group.contribution)));
         ranked
     }
 }

@@ -1,51 +1,52 @@
 //! Numbers as people write them.
 
-/// A number for readers: whole when it is whole, else with as many decimals as matter, thousands separated by
+use std::fmt::Write;
+
+/// Appends a number for readers: whole when it is whole, else with as many decimals as matter, thousands separated by
 /// commas: `12`, `1,234.5`, `0.083`.
-pub(super) fn format(number: f64) -> String {
+pub(super) fn push(out: &mut String, number: f64) {
+    let begins = out.len();
     let size = number.abs();
-    if size >= 1e15 {
-        return format!("{number:.2e}");
-    }
     let decimals = match size {
+        s if s >= 1e15 => return push_scaled(out, format_args!("{number:.2e}")),
         _ if number.fract() == 0.0 => 0,
         s if s >= 1000.0 => 0,
         s if s >= 100.0 => 1,
         s if s >= 1.0 => 2,
         s if s >= 0.001 => 3,
-        _ => return format!("{number:.1e}"),
+        _ => return push_scaled(out, format_args!("{number:.1e}")),
     };
-    group(&trim(format!("{number:.decimals$}")))
+    push_scaled(out, format_args!("{number:.decimals$}"));
+    if decimals > 0 {
+        // No zeros at the end of a fraction.
+        let trimmed = out[begins..].trim_end_matches('0').trim_end_matches('.').len();
+        out.truncate(begins + trimmed);
+    }
+    if &out[begins..] == "-0" {
+        out.truncate(begins);
+        out.push('0');
+    }
+    separate(out, begins);
 }
 
-/// Cuts zeros at the end of a fraction, and a sign before nothing but zeros.
-fn trim(text: String) -> String {
-    let text =
-        if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text };
-    if text == "-0" { "0".into() } else { text }
+fn push_scaled(out: &mut String, number: std::fmt::Arguments<'_>) {
+    // Writing into memory cannot fail.
+    let _ = out.write_fmt(number);
 }
 
-/// Puts a comma before every third digit of the whole part.
-fn group(text: &str) -> String {
-    let (sign, digits) = text.strip_prefix('-').map_or(("", text), |digits| ("-", digits));
-    let (whole, fraction) = digits.split_once('.').map_or((digits, None), |(w, f)| (w, Some(f)));
-    let mut out = String::from(sign);
-    for (i, digit) in whole.chars().enumerate() {
-        if i > 0 && (whole.len() - i) % 3 == 0 {
-            out.push(',');
-        }
-        out.push(digit);
+/// Puts a comma before every third digit of the whole part of the number that begins at `begins`.
+fn separate(out: &mut String, begins: usize) {
+    let digits = begins + usize::from(out[begins..].starts_with('-'));
+    let mut at = out[digits..].find('.').map_or(out.len(), |point| digits + point);
+    while at > digits + 3 {
+        at -= 3;
+        out.insert(at, ',');
     }
-    if let Some(fraction) = fraction {
-        out.push('.');
-        out.push_str(fraction);
-    }
-    out
 }
 
 #[cfg(test)]
 mod tests {
-    use super::format;
+    use super::push;
 
     #[test]
     fn numbers_are_written_as_people_write_them() {
@@ -63,7 +64,9 @@ mod tests {
             (2.5e18, "2.50e18"),
         ];
         for (number, text) in cases {
-            assert_eq!(format(number), text, "{number}");
+            let mut out = String::from("1 ");
+            push(&mut out, number);
+            assert_eq!(out[2..], *text, "{number}");
         }
     }
 }

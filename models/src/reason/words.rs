@@ -12,38 +12,57 @@ use crate::signature::InputField;
 /// `orders revenue 90d: not known`.
 #[must_use]
 pub fn words(input: &InputField, value: &Value) -> String {
+    let mut out = String::with_capacity(64);
     match &input.words {
-        _ if value.is_missing() => format!("{}: not known", plain_name(&input.name)),
-        Some(template) => {
-            template.replace("{value:%}", &percentage(value)).replace("{value}", &plain_value(value))
+        Some(template) if !value.is_missing() => fill(&mut out, template, value),
+        _ => {
+            // `account.orders.revenue_90d` reads `account orders revenue 90d`.
+            out.extend(input.name.chars().map(|c| if matches!(c, '.' | '_') { ' ' } else { c }));
+            out.push_str(": ");
+            push_plain(&mut out, value);
         }
-        None => format!("{}: {}", plain_name(&input.name), plain_value(value)),
     }
+    out
 }
 
-/// `account.orders.revenue_90d` reads `account orders revenue 90d`.
-fn plain_name(name: &str) -> String {
-    name.replace(['.', '_'], " ")
+fn fill(out: &mut String, template: &str, value: &Value) {
+    let mut rest = template;
+    while let Some(at) = rest.find("{value") {
+        let (before, from) = rest.split_at(at);
+        out.push_str(before);
+        rest = if let Some(after) = from.strip_prefix("{value}") {
+            push_plain(out, value);
+            after
+        } else if let Some(after) = from.strip_prefix("{value:%}") {
+            push_percentage(out, value);
+            after
+        } else {
+            out.push('{');
+            &from[1..]
+        };
+    }
+    out.push_str(rest);
 }
 
-fn plain_value(value: &Value) -> String {
+fn push_plain(out: &mut String, value: &Value) {
     match value {
-        Value::Missing(_) => "not known".into(),
-        Value::Bool(true) => "yes".into(),
-        Value::Bool(false) => "no".into(),
-        Value::Int(whole) => number::format(*whole as f64),
-        Value::Float(x) => number::format(*x),
-        Value::Text(text) => text.to_string(),
-        Value::Time(moment) => moment.to_string().chars().take(10).collect(),
+        Value::Missing(_) => out.push_str("not known"),
+        Value::Bool(true) => out.push_str("yes"),
+        Value::Bool(false) => out.push_str("no"),
+        Value::Int(whole) => number::push(out, *whole as f64),
+        Value::Float(x) => number::push(out, *x),
+        Value::Text(text) => out.push_str(text),
+        Value::Time(moment) => out.extend(moment.to_string().chars().take(10)),
     }
 }
 
-fn percentage(value: &Value) -> String {
+fn push_percentage(out: &mut String, value: &Value) {
     match value {
-        Value::Int(whole) => format!("{} %", number::format(*whole as f64 * 100.0)),
-        Value::Float(x) => format!("{} %", number::format((x * 1000.0).round() / 10.0)),
-        _ => plain_value(value),
+        Value::Int(whole) => number::push(out, *whole as f64 * 100.0),
+        Value::Float(x) => number::push(out, (x * 1000.0).round() / 10.0),
+        _ => return push_plain(out, value),
     }
+    out.push_str(" %");
 }
 
 #[cfg(test)]
@@ -65,6 +84,14 @@ mod tests {
         let since = input("account.since", Some("customer since {value}"));
         let moment = Value::Time(Timestamp::parse("2009-12-01T07:45:00Z").unwrap());
         assert_eq!(words(&since, &moment), "customer since 2009-12-01");
+    }
+
+    #[test]
+    fn braces_that_are_no_place_for_the_value_stay() {
+        let both = input("deal.discount", Some("{value:%} is {value}, {value:x} and {values}"));
+        assert_eq!(words(&both, &Value::Float(0.5)), "50 % is 0.5, {value:x} and {values}");
+        let text = Value::Text("a {value:%} b".into());
+        assert_eq!(words(&input("plan", Some("plan {value}")), &text), "plan a {value:%} b");
     }
 
     #[test]

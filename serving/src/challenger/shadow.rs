@@ -252,17 +252,23 @@ impl Worker {
                 let inputs = &self.values[..inputs];
                 let score = model.scoring().score(inputs, *as_of, 0, &mut self.scratch)?;
                 let (as_of, stored, decision) = (*as_of, true, None);
-                Ok(score_bytes(model, Computed { as_of, stored, inputs, given, score: &score, decision }))
+                Ok(bytes(model, Computed { as_of, stored, inputs, given, score: &score, decision }))
             }
             Followed::Inputs { as_of, values, .. } => {
                 let score = model.scoring().score(values, *as_of, 0, &mut self.scratch)?;
                 let (as_of, stored, decision, given) = (*as_of, false, None, &[][..]);
                 let computed = Computed { as_of, stored, inputs: values, given, score: &score, decision };
-                Ok(score_bytes(model, computed))
+                Ok(bytes(model, computed))
             }
             Followed::List(list) => list_bytes(self.online.as_ref(), model, list),
         }
     }
+}
+
+fn bytes(model: &LiveModel, computed: Computed<'_>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    score_bytes(&mut bytes, model, computed);
+    bytes
 }
 
 impl std::fmt::Debug for Shadows {

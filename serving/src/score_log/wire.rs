@@ -5,9 +5,9 @@
 use scorehouse_features::source::column::ColumnBuilder;
 use scorehouse_features::time::Timestamp;
 use scorehouse_features::value::{Missing, Value};
+use scorehouse_models::Score;
 use scorehouse_models::predictor::recommender::Recommended;
-use scorehouse_models::{Reason, Score};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::live_model::LiveModel;
 use crate::policy::Decision;
@@ -62,43 +62,6 @@ pub struct ScoreBody<'a> {
     pub inputs: Vec<Cell<'a>>,
 }
 
-/// [`Body`] and [`ScoreBody`] as they are written: the same bytes, without lists made for it.
-#[derive(Serialize)]
-enum Written<'a> {
-    Score(ScoreWritten<'a>),
-}
-
-#[derive(Serialize)]
-struct ScoreWritten<'a> {
-    as_of: i64,
-    stored: bool,
-    given: std::borrow::Cow<'a, str>,
-    output: f64,
-    raw: f64,
-    base: f64,
-    decision: Option<(&'a str, Option<&'a str>, Option<&'a str>)>,
-    reasons: Reasons<'a>,
-    inputs: Inputs<'a>,
-}
-
-/// Feature and contribution of each reason.
-struct Reasons<'a>(&'a [Reason]);
-
-impl Serialize for Reasons<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_seq(self.0.iter().map(|reason| (&*reason.feature, reason.contribution)))
-    }
-}
-
-/// A cell for each value.
-struct Inputs<'a>(&'a [Value]);
-
-impl Serialize for Inputs<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_seq(self.0.iter().map(Cell::of))
-    }
-}
-
 /// One list of products.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ItemsBody<'a> {
@@ -121,18 +84,7 @@ pub enum Cell<'a> {
     Time(i64),
 }
 
-impl<'a> Cell<'a> {
-    fn of(value: &'a Value) -> Self {
-        match value {
-            Value::Missing(_) => Self::Missing,
-            Value::Bool(value) => Self::Bool(*value),
-            Value::Int(value) => Self::Int(*value),
-            Value::Float(value) => Self::Float(*value),
-            Value::Text(value) => Self::Text(value),
-            Value::Time(value) => Self::Time(value.0),
-        }
-    }
-
+impl Cell<'_> {
     /// Adds the value to a column.
     pub fn push_to(self, column: &mut ColumnBuilder) {
         column.push(&match self {
@@ -164,23 +116,91 @@ pub struct Computed<'a> {
     pub decision: Option<&'a Decision>,
 }
 
-/// A score's bytes.
-#[must_use]
-pub fn score(model: &LiveModel, computed: Computed<'_>) -> Vec<u8> {
-    let Computed { as_of, stored, inputs, given, score, decision } = computed;
+/// Appends a score's bytes.
+pub fn score(to: &mut Vec<u8>, model: &LiveModel, computed: Computed<'_>) {
+    let given = if computed.given.is_empty() { String::new() } else { json(model, computed.given) };
+    put_score(to, &given, computed);
+}
+
+/// Appends the bytes of a [`Body`] without making one: requests wait for it.
+fn put_score(to: &mut Vec<u8>, given: &str, computed: Computed<'_>) {
+    let Computed { as_of, stored, inputs, score, decision, .. } = computed;
     let explanation = &score.explanation;
-    let body = Written::Score(ScoreWritten {
-        as_of: as_of.0,
-        stored,
-        given: if given.is_empty() { "".into() } else { json(model, given).into() },
-        output: score.output,
-        raw: score.raw,
-        base: explanation.base,
-        decision: decision.map(|told| (&*told.track, told.action.as_deref(), told.rule.as_deref())),
-        reasons: Reasons(&explanation.reasons),
-        inputs: Inputs(inputs),
-    });
-    bytes(&body, 64 + 12 * inputs.len() + 40 * explanation.reasons.len())
+    to.reserve(64 + 10 * inputs.len() + 40 * explanation.reasons.len());
+    to.push(SCORE);
+    put_whole(to, as_of.0);
+    to.push(stored.into());
+    put_text(to, given);
+    for number in [score.output, score.raw, explanation.base] {
+        to.extend_from_slice(&number.to_le_bytes());
+    }
+    to.push(decision.is_some().into());
+    if let Some(told) = decision {
+        put_text(to, &told.track);
+        put_text_if(to, told.action.as_deref());
+        put_text_if(to, told.rule.as_deref());
+    }
+    put_count(to, explanation.reasons.len() as u64);
+    for reason in &explanation.reasons {
+        put_text(to, &reason.feature);
+        to.extend_from_slice(&reason.contribution.to_le_bytes());
+    }
+    put_count(to, inputs.len() as u64);
+    inputs.iter().for_each(|value| put_value(to, value));
+}
+
+/// The number of [`Body::Score`] among the bodies.
+const SCORE: u8 = 0;
+
+/// Appends a value as a [`Cell`], whose number is its first byte.
+fn put_value(to: &mut Vec<u8>, value: &Value) {
+    match value {
+        Value::Missing(_) => to.push(0),
+        Value::Bool(value) => to.extend_from_slice(&[1, u8::from(*value)]),
+        Value::Int(value) => {
+            to.push(2);
+            put_whole(to, *value);
+        }
+        Value::Float(value) => {
+            let mut bytes = [3; 9];
+            bytes[1..].copy_from_slice(&value.to_le_bytes());
+            to.extend_from_slice(&bytes);
+        }
+        Value::Text(text) => {
+            to.push(4);
+            put_text(to, text);
+        }
+        Value::Time(moment) => {
+            to.push(5);
+            put_whole(to, moment.0);
+        }
+    }
+}
+
+/// Seven bits a byte, the lowest first; the highest bit of a byte says that another follows.
+fn put_count(to: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        to.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    to.push(number as u8);
+}
+
+/// With the sign as the lowest bit.
+fn put_whole(to: &mut Vec<u8>, number: i64) {
+    put_count(to, ((number << 1) ^ (number >> 63)).cast_unsigned());
+}
+
+fn put_text(to: &mut Vec<u8>, text: &str) {
+    put_count(to, text.len() as u64);
+    to.extend_from_slice(text.as_bytes());
+}
+
+fn put_text_if(to: &mut Vec<u8>, text: Option<&str>) {
+    to.push(text.is_some().into());
+    if let Some(text) = text {
+        put_text(to, text);
+    }
 }
 
 /// A list's bytes.
@@ -199,8 +219,13 @@ fn bytes<T: Serialize>(of: &T, room: usize) -> Vec<u8> {
 pub fn append(to: &mut Vec<u8>, head: &Head<'_>, body: &[u8]) {
     let from = to.len();
     to.extend_from_slice(&[0; 4]);
-    let head = postcard::to_extend(head, std::mem::take(to));
-    *to = head.unwrap_or_default();
+    let Head { at, request, row, caller, alias, variant, key } = head;
+    put_whole(to, *at);
+    put_text_if(to, *request);
+    put_count(to, u64::from(*row));
+    for text in [caller, alias, variant, key] {
+        put_text_if(to, *text);
+    }
     to.extend_from_slice(body);
     let length = u32::try_from(to.len() - from - 4).unwrap_or(u32::MAX);
     if let Some(place) = to.get_mut(from..from + 4) {
@@ -245,6 +270,7 @@ mod tests {
 
     use super::*;
     use proptest::prelude::*;
+    use scorehouse_models::{Effect, Explanation, Reason};
 
     fn head(key: &str) -> Head<'_> {
         Head {
@@ -277,10 +303,75 @@ mod tests {
         assert_eq!((body.as_of, body.asked), (5, r#"{"n":2}"#));
     }
 
+    #[test]
+    fn a_score_is_written_as_its_body_is_read() {
+        let told = Decision { track: "fast".into(), action: Some("call".into()), rule: None };
+        let reason = Reason {
+            feature: "deal.amount".into(),
+            value: Value::Int(3),
+            contribution: -0.25,
+            effect: Effect::Against,
+            words: "three".into(),
+            parts: Vec::new(),
+        };
+        let explanation = Explanation { base: 0.5, reasons: vec![reason.clone(), reason], rest: 0.0 };
+        let score = Score { output: 0.1, interval: None, raw: -2.0, explanation };
+        let inputs = [Value::Float(1.5), Value::Text("é".into()), Value::Missing(Missing::NeverSeen)];
+        for (decision, given, inputs) in [(Some(&told), r#"{"a":1}"#, &inputs[..]), (None, "", &inputs[..0])]
+        {
+            let as_of = Timestamp(-7);
+            let computed = Computed { as_of, stored: true, inputs, given: &[], score: &score, decision };
+            let mut bytes = Vec::new();
+            put_score(&mut bytes, given, computed);
+            let Ok(Body::Score(read)) = postcard::from_bytes(&bytes) else { panic!("a score") };
+            assert_eq!(
+                (read.as_of, read.stored, &*read.given, read.output, read.raw),
+                (-7, true, given, 0.1, -2.0)
+            );
+            assert_eq!(read.decision, decision.map(|_| ("fast", Some("call"), None)));
+            assert_eq!((read.base, read.reasons), (0.5, vec![("deal.amount", -0.25); 2]));
+            let cells = [Cell::Float(1.5), Cell::Text("é"), Cell::Missing];
+            assert_eq!(read.inputs, cells[..inputs.len()]);
+            assert_eq!(
+                bytes,
+                postcard::to_allocvec(&postcard::from_bytes::<Body<'_>>(&bytes).unwrap()).unwrap()
+            );
+        }
+    }
+
     proptest! {
         #[test]
         fn bytes_of_any_kind_are_read_without_a_panic(bytes: Vec<u8>) {
             prop_assert!(answers(&bytes).count() <= bytes.len());
+        }
+
+        #[test]
+        fn a_head_is_written_as_it_is_read(at: i64, row: u32, texts in prop::collection::vec(any::<Option<String>>(), 5)) {
+            let text = |number: usize| texts[number].as_deref();
+            let head =
+                Head { at, request: text(0), row, caller: text(1), alias: text(2), variant: text(3), key: text(4) };
+            let mut bytes = Vec::new();
+            append(&mut bytes, &head, b"");
+            prop_assert_eq!(&bytes[4..], postcard::to_allocvec(&head).unwrap());
+        }
+
+        #[test]
+        fn a_value_is_written_as_its_cell_is_read(
+            float: f64, whole: i64, moment: i64, flag: bool, text in "\\PC{0,200}",
+        ) {
+            let pairs = [
+                (Value::Float(float), Cell::Float(float)),
+                (Value::Int(whole), Cell::Int(whole)),
+                (Value::Time(Timestamp(moment)), Cell::Time(moment)),
+                (Value::Bool(flag), Cell::Bool(flag)),
+                (Value::Text(text.as_str().into()), Cell::Text(&text)),
+                (Value::Missing(Missing::Expired), Cell::Missing),
+            ];
+            for (value, cell) in pairs {
+                let mut bytes = Vec::new();
+                put_value(&mut bytes, &value);
+                prop_assert_eq!(bytes, postcard::to_allocvec(&cell).unwrap());
+            }
         }
 
         #[test]

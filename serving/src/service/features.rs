@@ -261,7 +261,7 @@ impl Asked<'_> {
         let read = Read { key: &key, as_of: self.as_of, request: &RequestFields::new(), overrides: &[] };
         let mut values = Vec::new();
         let met = READ.with_borrow_mut(|scratch| {
-            self.set.plan.read(online, &read, scratch, &mut values).map(|()| scratch.met())
+            self.set.plan.read(online, &read, scratch, &mut values).map(|()| scratch.met(0))
         })?;
         if !met && !online.contains(entity, &key)? {
             return Err(unknown_key(online, entity, &key));

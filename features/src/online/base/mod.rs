@@ -104,11 +104,16 @@ impl BaseTable {
     /// The rows of `key`; none for a key it does not hold.
     #[must_use]
     pub fn rows(&self, key: &str) -> PackedRows<'_> {
-        let (start, end) = self.range(key);
+        self.rows_in(self.range(key))
+    }
+
+    /// The rows of a key whose [`range`](Self::range) is known.
+    pub(crate) fn rows_in(&self, (start, end): (usize, usize)) -> PackedRows<'_> {
         self.packed.rows(start, end)
     }
 
-    fn range(&self, key: &str) -> (usize, usize) {
+    /// Where the rows of `key` stand.
+    pub(crate) fn range(&self, key: &str) -> (usize, usize) {
         self.keys.find(key).map_or((0, 0), |at| (self.starts[at] as usize, self.starts[at + 1] as usize))
     }
 

@@ -10,6 +10,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use super::ladder::Ladder;
 use super::{Forest, Tree};
 
 /// Leaves of a tree at most, so that the number of a leaf is a byte.
@@ -18,9 +19,6 @@ pub(super) const MOST_LEAVES: usize = 256;
 const MOST_SLOTS: usize = 8192 - MOST_LEAVES;
 /// Rows that pass together at least.
 const LEAST: usize = 8;
-/// Keys of a column at least and at most.
-const FEWEST_KEYS: usize = 16;
-pub(super) const MOST_KEYS: usize = 8192;
 
 /// All trees of a forest in their order, in parts.
 #[derive(Debug, Clone)]
@@ -48,8 +46,6 @@ pub(super) struct Chunk {
     pub(super) trees: Vec<Shape>,
     /// Of all trees, breadth first.
     pub(super) splits: Vec<Split>,
-    /// Of all trees: where in its tree each leaf stands.
-    pub(super) leaves: Vec<u16>,
     /// Of all trees: what each leaf adds, filled up with zeros to a power of two.
     pub(super) values: Vec<f64>,
 }
@@ -62,27 +58,30 @@ pub(super) struct Column {
     pub(super) first: usize,
     /// How many thresholds there are.
     pub(super) thresholds: usize,
-    /// Their [`key`]s, ascending, filled up to a power of two by what nothing exceeds.
-    pub(super) keys: Vec<i64>,
+    /// They themselves.
+    pub(super) keys: Ladder,
     /// Words of questions that send missing values right.
     pub(super) right: Vec<u32>,
     /// Sets of codes asked for, and their words.
     pub(super) sets: Vec<(usize, usize)>,
 }
 
-/// A split: rows of the `parent`th node of the tree go right where the word says so. The children of a tree's split
-/// number k are nodes 2k + 1 and 2k + 2.
+/// A split: of the rows that reach the `parent`th split of the tree those go right for which the word says so. Where they
+/// go is the number of a split, or [`MOST_LEAVES`] and that of a leaf.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Split {
     pub(super) slot: u32,
-    pub(super) parent: u32,
+    pub(super) parent: u16,
+    pub(super) left: u16,
+    pub(super) right: u16,
 }
 
 /// Where a tree's parts stand in its chunk.
 #[derive(Debug, Clone)]
 pub(super) struct Shape {
     pub(super) splits: Range<usize>,
-    pub(super) leaves: Range<usize>,
+    /// How many leaves there are.
+    pub(super) leaves: usize,
     pub(super) values: Range<usize>,
 }
 
@@ -176,13 +175,12 @@ impl Chunk {
         let numbers = asked.numbers.iter().enumerate().map(|(i, (_, right))| (first + 1 + i, *right));
         let of_sets = asked.sets.iter().enumerate().map(|(i, (_, right))| (sets + i, *right));
         let right = numbers.chain(of_sets).filter(|(_, right)| *right).map(|(slot, _)| slot as u32);
-        let mut keys: Vec<i64> = asked.numbers.iter().map(|(threshold, _)| key(*threshold)).collect();
-        keys.resize((keys.len() + 1).next_power_of_two().max(FEWEST_KEYS), i64::MAX);
+        let numbers_asked: Vec<f64> = asked.numbers.iter().map(|(threshold, _)| *threshold).collect();
         self.columns.push(Column {
             column,
             first,
             thresholds: asked.numbers.len(),
-            keys,
+            keys: Ladder::new(&numbers_asked),
             right: right.collect(),
             sets: asked.sets.iter().enumerate().map(|(i, (set, _))| (*set, sets + i)).collect(),
         });
@@ -190,27 +188,32 @@ impl Chunk {
     }
 
     fn add_tree(&mut self, forest: &Forest, nodes: Range<usize>, asked: &BTreeMap<usize, Asked>) {
-        let root = nodes.start;
-        let starts = (self.splits.len(), self.leaves.len(), self.values.len());
-        for at in nodes {
+        let starts = (self.splits.len(), self.values.len());
+        // The number of each node among the splits, or behind MOST_LEAVES among the leaves.
+        let (mut splits, mut leaves) = (0, MOST_LEAVES as u16);
+        let numbers: Vec<u16> = nodes
+            .clone()
+            .map(|at| {
+                let count = if question(forest, at).is_some() { &mut splits } else { &mut leaves };
+                *count += 1;
+                *count - 1
+            })
+            .collect();
+        for at in nodes.clone() {
             match question(forest, at) {
                 Some(question) => {
+                    let left = forest.nodes[at].child as usize - nodes.start;
                     let slot = self.slot(asked, question) as u32;
-                    self.splits.push(Split { slot, parent: (at - root) as u32 });
+                    let parent = numbers[at - nodes.start];
+                    self.splits.push(Split { slot, parent, left: numbers[left], right: numbers[left + 1] });
                 }
-                None => {
-                    self.leaves.push((at - root) as u16);
-                    self.values.push(forest.leaf[at]);
-                }
+                None => self.values.push(forest.leaf[at]),
             }
         }
-        let leaves = self.values.len() - starts.2;
-        self.values.resize(starts.2 + leaves.next_power_of_two(), 0.0);
-        self.trees.push(Shape {
-            splits: starts.0..self.splits.len(),
-            leaves: starts.1..self.leaves.len(),
-            values: starts.2..self.values.len(),
-        });
+        let leaves = self.values.len() - starts.1;
+        self.values.resize(starts.1 + leaves.next_power_of_two(), 0.0);
+        let (splits, values) = (starts.0..self.splits.len(), starts.1..self.values.len());
+        self.trees.push(Shape { splits, leaves, values });
     }
 
     /// The word of a question; there is one for each that was collected.
@@ -227,14 +230,6 @@ impl Chunk {
             }
         }
     }
-}
-
-/// A whole number for each number, in the same order: `x > y` just when `key(x) > key(y)`, and below all for NaN.
-#[inline(always)]
-pub(super) fn key(x: f64) -> i64 {
-    // Adding nothing makes one zero of two.
-    let bits = (x + 0.0).to_bits().cast_signed();
-    if x.is_nan() { i64::MIN } else { bits ^ ((bits >> 63).cast_unsigned() >> 1).cast_signed() }
 }
 
 /// All questions of some trees, each once, in order.

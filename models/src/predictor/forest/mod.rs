@@ -4,6 +4,7 @@ mod builder;
 mod cells;
 mod crowd;
 mod explain;
+mod ladder;
 mod node;
 mod pass;
 mod quadrature;
@@ -13,13 +14,14 @@ mod thresholds;
 use std::sync::OnceLock;
 
 pub use builder::{ForestBuilder, SplitRule, TreeNode};
+use fearless_simd::Level;
 pub(crate) use store::ForestHeader;
 
 use cells::Cells;
 use crowd::{Crowd, Part};
 use explain::Explainer;
 use node::{CodeSets, Node, sides};
-use pass::{Block, Pass};
+use pass::Block;
 
 use crate::predictor::Scale;
 
@@ -148,28 +150,23 @@ impl Forest {
                 out.fill(self.base);
                 self.walk_batch(&self.trees, (rows, width), out);
             }
-            0..=64 => self.pass_batch::<1>(rows, width, out),
-            65..=128 => self.pass_batch::<2>(rows, width, out),
-            _ => self.pass_batch::<4>(rows, width, out),
+            0..=64 => self.pass_batch::<1>(Level::new(), (rows, width), out),
+            65..=128 => self.pass_batch::<2>(Level::new(), (rows, width), out),
+            _ => self.pass_batch::<4>(Level::new(), (rows, width), out),
         }
     }
 
-    fn pass_batch<const W: usize>(&self, rows: &[f64], width: usize, out: &mut [f64]) {
-        let mut pass = Pass::<W>::new();
-        let mut space = vec![[0.0; 8]; Pass::<W>::ROWS / 8];
-        for (rows, out) in rows.chunks(Pass::<W>::ROWS * width).zip(out.chunks_mut(Pass::<W>::ROWS)) {
-            let sums = &mut space[..out.len().div_ceil(8)];
-            sums.as_flattened_mut().fill(self.base);
+    fn pass_batch<const W: usize>(&self, level: Level, (rows, width): (&[f64], usize), out: &mut [f64]) {
+        for (rows, sums) in rows.chunks(64 * W * width).zip(out.chunks_mut(64 * W)) {
+            sums.fill(self.base);
             for part in &self.crowd().parts {
                 match part {
-                    Part::Bits(chunk) => pass.add(chunk, Block { rows, width, sets: &self.sets }, sums),
-                    Part::Walk(trees) => {
-                        let sums = &mut sums.as_flattened_mut()[..out.len()];
-                        self.walk_batch(&self.trees[trees.clone()], (rows, width), sums);
+                    Part::Bits(chunk) => {
+                        pass::add::<W>(level, chunk, Block { rows, width, sets: &self.sets }, sums)
                     }
+                    Part::Walk(trees) => self.walk_batch(&self.trees[trees.clone()], (rows, width), sums),
                 }
             }
-            out.copy_from_slice(&sums.as_flattened()[..out.len()]);
         }
     }
 

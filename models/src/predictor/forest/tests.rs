@@ -1,5 +1,6 @@
 //! Forests against slow but plain ways to compute the same.
 
+use fearless_simd::Level;
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -268,14 +269,19 @@ fn grid_row(rng: &mut ChaCha8Rng, width: usize) -> Vec<f64> {
     row
 }
 
+/// Of rows that pass together, in the widest and in the narrowest instructions.
 fn bits_together(forest: &Forest, batch: &[f64], width: usize) -> Vec<u64> {
-    let mut out = vec![0.0; batch.len() / width];
-    match out.len() {
-        0..=64 => forest.pass_batch::<1>(batch, width, &mut out),
-        65..=128 => forest.pass_batch::<2>(batch, width, &mut out),
-        _ => forest.pass_batch::<4>(batch, width, &mut out),
-    }
-    out.into_iter().map(f64::to_bits).collect()
+    let [wide, narrow] = [Level::new(), Level::baseline()].map(|level| {
+        let mut out = vec![0.0; batch.len() / width];
+        match out.len() {
+            0..=64 => forest.pass_batch::<1>(level, (batch, width), &mut out),
+            65..=128 => forest.pass_batch::<2>(level, (batch, width), &mut out),
+            _ => forest.pass_batch::<4>(level, (batch, width), &mut out),
+        }
+        out.into_iter().map(f64::to_bits).collect::<Vec<u64>>()
+    });
+    assert_eq!(wide, narrow);
+    wide
 }
 
 fn bits_walked(forest: &Forest, batch: &[f64], width: usize) -> Vec<u64> {

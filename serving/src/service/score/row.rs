@@ -59,8 +59,8 @@ thread_local! {
 /// that Unicode reserves never to be a character.
 pub const NOBODY: &str = "\u{fdd0}";
 
-/// A score with what it was computed from, as bytes for the score log.
-pub type Evidence = Vec<u8>;
+/// A score with what it was computed from, as bytes for the score log; those of one request share their memory.
+pub type Evidence = bytes::Bytes;
 
 /// What is asked of one entity.
 #[derive(Debug, Clone, Copy)]
@@ -140,7 +140,7 @@ pub fn score_entity_and(
         let more = if more.is_nothing(model) { More::default() } else { more.answer(&row, &mut again)? };
         let kept = asked.keep.then(|| {
             let (as_of, given, decision) = (asked.as_of, &work.overrides, decision.as_deref());
-            score_bytes(model, Computed { as_of, stored: true, inputs, given, score: &score, decision })
+            evidence(model, Computed { as_of, stored: true, inputs, given, score: &score, decision })
         });
         Ok(RowAnswer { score, decision, more, kept })
     })
@@ -156,28 +156,54 @@ pub(super) fn read_entity(
     asked: &EntityRead<'_>,
     work: &mut Work,
 ) -> Result<EntityKey, ServeError> {
-    let (plan, entity) = model.plan()?;
-    let key = key_of(asked.entity.key.as_deref().unwrap_or(NOBODY))?;
-    let check_known = || match online.contains(entity, &key)? {
-        true => Ok(()),
-        false => Err(unknown_key(online, entity, &key)),
-    };
-    // A key that nobody knows is refused before what comes with it is looked at.
-    let (named, bare) = (asked.entity.key.is_some(), asked.entity.features.0.is_empty());
-    if named && !bare {
-        check_known()?;
-    }
+    let (plan, _) = model.plan()?;
     work.overrides.clear();
-    work.overrides.extend_from_slice(asked.common);
-    model.bind_into(&asked.entity.features, &mut work.overrides)?;
+    let key = prepare(online, model, (asked.entity, asked.common), &mut work.overrides)?;
     let request = RequestFields::new();
     let read = Read { key: &key, as_of: asked.as_of, request: &request, overrides: &work.overrides };
     plan.read(online, &read, &mut work.read, &mut work.values)?;
-    // Whom reading met is known; only of others the store must be asked.
-    if named && bare && !work.read.met() {
-        check_known()?;
-    }
+    check_met(online, model, (asked.entity, &key), work.read.met(0))?;
     Ok(key)
+}
+
+/// What an entity is read under, and appended to `given` what the request gives for it.
+///
+/// # Errors
+/// [`ServeError::Unknown`] for its key or a feature, [`ServeError::WrongType`] for a value.
+pub(super) fn prepare(
+    online: &dyn OnlineStore,
+    model: &LiveModel,
+    (asked, common): (&EntityAsked<'_>, &[(usize, Value)]),
+    given: &mut Vec<(usize, Value)>,
+) -> Result<EntityKey, ServeError> {
+    let key = key_of(asked.key.as_deref().unwrap_or(NOBODY))?;
+    // A key that nobody knows is refused before what comes with it is looked at.
+    if asked.key.is_some() && !asked.features.0.is_empty() {
+        check_known(online, model, &key)?;
+    }
+    given.extend_from_slice(common);
+    model.bind_into(&asked.features, given)?;
+    Ok(key)
+}
+
+/// Refuses a key that nobody knows, after it was read. Whom reading `met` is known; only of others the store must be
+/// asked.
+///
+/// # Errors
+/// [`ServeError::Unknown`].
+pub(super) fn check_met(
+    online: &dyn OnlineStore,
+    model: &LiveModel,
+    (asked, key): (&EntityAsked<'_>, &EntityKey),
+    met: bool,
+) -> Result<(), ServeError> {
+    let unchecked = asked.key.is_some() && asked.features.0.is_empty() && !met;
+    if unchecked { check_known(online, model, key) } else { Ok(()) }
+}
+
+fn check_known(online: &dyn OnlineStore, model: &LiveModel, key: &EntityKey) -> Result<(), ServeError> {
+    let (_, entity) = model.plan()?;
+    if online.contains(entity, key)? { Ok(()) } else { Err(unknown_key(online, entity, key)) }
 }
 
 /// Writes plain values into their places; inputs not given are missing.
@@ -224,10 +250,16 @@ pub fn score_inputs(
         let decision = decide(model, &score, &work.values, as_of);
         let kept = keep.then(|| {
             let (inputs, decision) = (&work.values, decision.as_deref());
-            score_bytes(model, Computed { as_of, stored: false, inputs, given: &[], score: &score, decision })
+            evidence(model, Computed { as_of, stored: false, inputs, given: &[], score: &score, decision })
         });
         Ok(RowAnswer { score, decision, more, kept })
     })
+}
+
+fn evidence(model: &LiveModel, computed: Computed<'_>) -> Evidence {
+    let mut bytes = Vec::new();
+    score_bytes(&mut bytes, model, computed);
+    bytes.into()
 }
 
 /// What the model's policy says of a row that was read.
