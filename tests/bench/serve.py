@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 
-from loopback import CONNECTIONS, ask, figure, free_port, start, stop
+from loopback import CONNECTIONS, SECONDS, ask, figure, free_port, processor_seconds, start, stop
 
 ROUNDS, REST = 5, 3
 
@@ -48,18 +48,25 @@ def main():
                 for _ in range(ROUNDS):
                     for name in group:
                         url, body = asked[name]
-                        found[name].append(ask(url, folder / body))
-                        print(f"{name:12} {found[name][-1][0]:10,.0f} requests/s, p99 {found[name][-1][1]:.2f} ms", flush=True)
+                        server = servers[1 if url == infer else 0]
+                        used = processor_seconds(server)
+                        rate, p99 = ask(url, folder / body)
+                        used = 1e6 * (processor_seconds(server) - used) / (rate * SECONDS)
+                        found[name].append((rate, p99, used))
+                        print(f"{name:12} {rate:10,.0f} requests/s, p99 {p99:.2f} ms, {used:.1f} µs of processor", flush=True)
                 time.sleep(REST)
         finally:
             stop(servers)
-    rate = {name: statistics.median(rate for rate, _ in rounds) for name, rounds in found.items()}
-    p99 = {name: statistics.median(p99 for _, p99 in rounds) for name, rounds in found.items()}
+    median = {name: [statistics.median(round) for round in zip(*rounds)] for name, rounds in found.items()}
+    rate, p99, used = ({name: figures[kind] for name, figures in median.items()} for kind in range(3))
     figure("score, 1 row a request", "/s", rate["score 1"], "bare axum", rate["bare 1"])
     figure(f"  p99 at {CONNECTIONS} connections", "ms", p99["score 1"], "bare axum", p99["bare 1"])
     figure("score, 100 rows a request", "/s", rate["score 100"], "bare axum", rate["bare 100"])
     figure("top 5 reasons, the same customer", "/s", rate["reasons 1"], "our plain score", rate["score 1"])
     figure("top 5 reasons, 30,000 in turn", "/s", rate["reasons each"], "our plain score", rate["score each"])
+    # The servers' own, without the client: it hardly depends on what else the machine does.
+    for name, beside in [("score 1", "bare 1"), ("score 100", "bare 100"), ("reasons each", "score each")]:
+        figure(f"processor time a request, {name}", "µs", used[name], beside, used[beside])
     if len(sys.argv) > 2 and (pathlib.Path(sys.argv[2]) / "state").is_dir():
         listen = f"127.0.0.1:{free_port()}"
         command = [scorehouse, "--project", sys.argv[2], "serve", "--listen", listen]
