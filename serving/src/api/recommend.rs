@@ -8,6 +8,7 @@ use super::score::{ensure, json};
 use crate::error::ServeError;
 use crate::problem::ErrorAnswer;
 use crate::score_log::Asker;
+use crate::server::has_one_connection;
 use crate::service::recommend::{self, RecommendAnswer, RecommendRequest};
 use crate::state::AppState;
 
@@ -32,6 +33,9 @@ pub async fn recommend(
     let version = body.object::<RecommendRequest<'_>>()?.version;
     state.score_log.room().await?;
     ensure(&state, &model, version).await?;
+    if has_one_connection() {
+        return recommend::recommend(&state, asker, &model, &body.object()?).map(json);
+    }
     let inside = state.clone();
     state.compute.work(move || recommend::recommend(&inside, asker, &model, &body.object()?)).await?.map(json)
 }

@@ -4,7 +4,7 @@
 //! waking another thread: at a few microseconds a request, handing it over would cost as much as answering it. Work that
 //! takes longer goes to [`crate::compute`]'s pool from every thread alike.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -60,6 +60,14 @@ const IN_A_ROW: u32 = 8;
 
 thread_local! {
     static ANSWERED: Cell<u32> = const { Cell::new(0) };
+    /// The connections of this thread, where it answers any.
+    static OWN: RefCell<Option<Arc<AtomicUsize>>> = const { RefCell::new(None) };
+}
+
+/// True on a thread that has one connection and no other: while it works for that, nobody waits for it. Handing the work to
+/// another thread and back would only add the time that waking both takes.
+pub fn has_one_connection() -> bool {
+    OWN.with_borrow(|own| own.as_ref().is_some_and(|own| own.load(Ordering::Relaxed) == 1))
 }
 
 /// Lets another thread run, if one waits for this core, after every few requests. A busy thread is otherwise stopped by
@@ -90,15 +98,18 @@ impl Hand {
             |source| ServeError::Io { what: "a thread that answers requests did not start".into(), source };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         let (jobs, given) = unbounded_channel();
+        let busy = Arc::<AtomicUsize>::default();
+        let own = busy.clone();
         std::thread::Builder::new()
             .name(format!("serve-{number}"))
             .spawn(move || {
+                OWN.set(Some(own));
                 runtime.block_on(work(given));
                 // Whoever waits for a blocking task has gone with its connection.
                 runtime.shutdown_background();
             })
             .map_err(failed)?;
-        Ok(Self { jobs, busy: Arc::default() })
+        Ok(Self { jobs, busy })
     }
 }
 
@@ -124,6 +135,32 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
     use std::sync::mpsc::channel;
+
+    #[test]
+    fn a_thread_knows_whether_it_has_one_connection() {
+        let hands = Hands::start(1).unwrap();
+        let (told, seen) = channel();
+        let ask = |more: usize| {
+            let told = told.clone();
+            let (go, wait) = tokio::sync::oneshot::channel::<()>();
+            hands.give(move || async move {
+                // The others are given before this one goes on.
+                let _ = wait.await;
+                told.send((more, has_one_connection())).unwrap();
+            });
+            go
+        };
+        let first = ask(1);
+        let second = ask(0);
+        first.send(()).unwrap();
+        assert_eq!(seen.recv().unwrap(), (1, false));
+        while hands.0[0].busy.load(Ordering::Relaxed) > 1 {
+            std::thread::yield_now();
+        }
+        second.send(()).unwrap();
+        assert_eq!(seen.recv().unwrap(), (0, true));
+        assert!(!has_one_connection(), "this thread has none");
+    }
 
     #[test]
     fn jobs_go_to_the_idlest_thread_stay_there_and_a_panic_harms_no_other() {

@@ -25,7 +25,7 @@ use crate::state::{AppState, StateParts};
 use crate::telemetry::trace;
 use crate::{changes, live_model, monitor, stores, telemetry, upkeep};
 use hands::Hands;
-pub use hands::give_way;
+pub use hands::{give_way, has_one_connection};
 use listen::{Port, Protocol, Terms};
 
 /// Longest time that the stop waits for a collector of traces.

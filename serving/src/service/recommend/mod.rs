@@ -3,6 +3,7 @@
 mod arrangement;
 mod evidence;
 mod past;
+mod places;
 mod question;
 mod request;
 mod shelf;

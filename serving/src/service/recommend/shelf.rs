@@ -1,8 +1,8 @@
 //! What may be shown to whom, and in which order: a model's rules and weights, bound to the store.
 
-use scorehouse_features::definition::{FeatureSet, OverProduct, Project, RuleInput, RuleSpec, UpsellSpec};
+use scorehouse_features::definition::{FeatureSet, OverProduct, Project, RuleSpec, UpsellSpec};
 use scorehouse_features::expression::Expression;
-use scorehouse_features::ids::{EntityKey, EntityName, FeatureName, LocalName};
+use scorehouse_features::ids::{EntityKey, EntityName, FeatureName};
 use scorehouse_features::online::OnlineStore;
 use scorehouse_features::time::Timestamp;
 use scorehouse_features::value::{Missing, Value};
@@ -11,6 +11,7 @@ use scorehouse_models::predictor::recommender::{FactsRead, RERANKED, Reranker};
 
 use super::arrangement::{Traits, Weights, arranged, pool};
 use super::past::PastReader;
+use super::places::{Places, place};
 use crate::error::ServeError;
 
 /// The rules of a model, and how to read what they ask about.
@@ -21,6 +22,7 @@ pub struct Shelf {
     second_look: Option<SecondLook>,
     customer: Option<Reader>,
     product: Option<Reader>,
+    places: Places,
     past: Option<PastReader>,
     /// Tells whether two shelves ask the same; empty when nothing is asked.
     fingerprint: String,
@@ -31,15 +33,16 @@ pub struct Shelf {
 pub struct Rule {
     /// Its name in the project.
     pub name: String,
-    term: Term,
+    /// Over what [`Places`] says.
+    expression: Expression,
 }
 
 /// What decides the order beyond relevance.
 #[derive(Debug)]
 struct Arranging {
     weights: Weights,
-    margin: Option<Term>,
-    kinds: Vec<Term>,
+    margin: Option<Expression>,
+    kinds: Vec<Expression>,
 }
 
 /// Where a second look finds what it reads among what is read anyway.
@@ -51,24 +54,17 @@ struct SecondLook {
     hash: String,
 }
 
-/// An expression with where its inputs come from.
-#[derive(Debug)]
-struct Term {
-    expression: Expression,
-    inputs: Vec<Input>,
-}
-
-/// Where an input comes from.
-#[derive(Debug)]
-enum Input {
-    /// The customer's value at this position.
-    Customer(usize),
-    /// The product's value at this position.
-    Product(usize),
-    /// A field of the request.
-    Request(LocalName),
-    /// The product's key.
-    Item,
+impl SecondLook {
+    fn of(reranker: &Reranker, places: &mut Places) -> Self {
+        let all = |of: &mut Vec<FeatureName>, read: &FactsRead| {
+            read.features.iter().map(|feature| place(of, feature)).collect()
+        };
+        Self {
+            customer: all(&mut places.customer, &reranker.customer),
+            product: all(&mut places.product, &reranker.product),
+            hash: format!("{} {}", reranker.customer.hash, reranker.product.hash),
+        }
+    }
 }
 
 /// Reads the features that rules need of one kind of entity.
@@ -87,52 +83,39 @@ impl Shelf {
     /// [`ServeError::InvalidField`] when that was made for other definitions of its features, [`ServeError::Bug`] when a
     /// checked project turns out not to be.
     pub fn of(project: &Project, spec: &UpsellSpec, reranker: Option<&Reranker>) -> Result<Self, ServeError> {
-        let (mut customer, mut product) = (Vec::new(), Vec::new());
-        let mut term = |expression: &Expression, inputs: &[RuleInput]| {
-            let input = |input: &RuleInput| match input {
-                RuleInput::Customer(feature) => Input::Customer(place(&mut customer, feature)),
-                RuleInput::Product(feature) => Input::Product(place(&mut product, feature)),
-                RuleInput::Request(field) => Input::Request(field.clone()),
-                RuleInput::Item => Input::Item,
-            };
-            Term { expression: expression.clone(), inputs: inputs.iter().map(input).collect() }
-        };
-        let rule = |(name, rule): (&String, &RuleSpec)| Rule {
-            name: name.clone(),
-            term: term(&rule.expression, &rule.inputs),
-        };
-        let rules = spec.rules.iter().map(rule).collect();
         let arrangement = &spec.arrangement;
-        let mut over = |over: &OverProduct| term(&over.expression, &over.inputs);
-        let arranging = (!arrangement.is_none()).then(|| Arranging {
-            weights: Weights::of(arrangement),
-            margin: arrangement.margin.as_ref().map(|margin| over(&margin.value)),
-            kinds: arrangement.diversity.iter().flat_map(|spec| &spec.by).map(&mut over).collect(),
-        });
+        let by = || arrangement.diversity.iter().flat_map(|spec| &spec.by);
+        let mut places = Places::default();
+        spec.rules.values().for_each(|rule| places.note(&rule.inputs));
+        arrangement.margin.iter().for_each(|margin| places.note(&margin.value.inputs));
+        by().for_each(|over| places.note(&over.inputs));
         let second_look = match (reranker, &spec.rerank) {
             (Some(reranker), Some(declared)) => {
                 check(&reranker.customer, declared.customer.as_ref())?;
                 check(&reranker.product, declared.product.as_ref())?;
-                let places = |of: &mut Vec<FeatureName>, read: &FactsRead| {
-                    read.features.iter().map(|feature| place(of, feature)).collect()
-                };
-                Some(SecondLook {
-                    customer: places(&mut customer, &reranker.customer),
-                    product: places(&mut product, &reranker.product),
-                    hash: format!("{} {}", reranker.customer.hash, reranker.product.hash),
-                })
+                Some(SecondLook::of(reranker, &mut places))
             }
             _ => None,
         };
-        let fingerprint = fingerprint(spec, second_look.as_ref());
+        let rule = |(name, rule): (&String, &RuleSpec)| Rule {
+            name: name.clone(),
+            expression: places.bind(&rule.expression, &rule.inputs),
+        };
+        let over = |over: &OverProduct| places.bind(&over.expression, &over.inputs);
+        let arranging = (!arrangement.is_none()).then(|| Arranging {
+            weights: Weights::of(arrangement),
+            margin: arrangement.margin.as_ref().map(|margin| over(&margin.value)),
+            kinds: by().map(over).collect(),
+        });
         Ok(Self {
-            rules,
+            rules: spec.rules.iter().map(rule).collect(),
             arranging,
+            fingerprint: fingerprint(spec, second_look.as_ref()),
             second_look,
-            customer: Reader::of(project, spec.user_entity.as_ref(), &customer)?,
-            product: Reader::of(project, spec.item_entity.as_ref(), &product)?,
+            customer: Reader::of(project, spec.user_entity.as_ref(), &places.customer)?,
+            product: Reader::of(project, spec.item_entity.as_ref(), &places.product)?,
             past: Some(PastReader::of(project, spec)?),
-            fingerprint,
+            places,
         })
     }
 
@@ -186,22 +169,23 @@ impl Shelf {
     /// # Errors
     /// What reading the customer reports.
     pub fn open<'a>(&'a self, visit: Visit<'a>) -> Result<OpenShelf<'a>, ServeError> {
-        let mut scratch = Scratch::default();
+        let (mut scratch, places) = (Scratch::default(), &self.places);
+        let mut inputs = Vec::with_capacity(places.len());
+        inputs.resize(places.customer_at(), Value::Missing(Missing::Undefined));
         let mut customer = Vec::new();
-        match (&self.customer, visit.customer) {
-            (Some(reader), Some(key)) => reader.read(&visit, key, &mut scratch, &mut customer)?,
-            (Some(reader), None) => {
-                customer.resize(reader.plan.outputs().len(), Value::Missing(Missing::NotGiven));
-            }
-            (None, _) => {}
+        if let (Some(reader), Some(key)) = (&self.customer, visit.customer) {
+            reader.read(&visit, key, &mut scratch, &mut customer)?;
         }
+        inputs.append(&mut customer);
+        inputs.resize(places.request_at(), Value::Missing(Missing::NotGiven));
+        inputs.extend(places.request.iter().map(|field| visit.request.get(field)));
+        inputs.resize(places.len(), Value::Missing(Missing::Undefined));
         let filtered = vec![0; self.rules.len()];
         Ok(OpenShelf {
             shelf: self,
             visit,
-            customer,
+            inputs,
             product: Vec::new(),
-            inputs: Vec::new(),
             traits: Vec::new(),
             facts: Vec::new(),
             scratch,
@@ -228,9 +212,10 @@ pub struct Visit<'a> {
 pub struct OpenShelf<'a> {
     shelf: &'a Shelf,
     visit: Visit<'a>,
-    customer: Vec<Value>,
-    product: Vec<Value>,
+    /// What expressions read, as [`Places`] says; of the product that is looked at.
     inputs: Vec<Value>,
+    /// Room to read a product in.
+    product: Vec<Value>,
     /// Of each product that was allowed, where they are arranged.
     traits: Vec<Traits>,
     /// Of each product that was allowed, what a second look reads of it.
@@ -267,7 +252,8 @@ impl OpenShelf<'_> {
     pub fn facts(&self, candidate: usize, into: &mut Vec<Value>) -> bool {
         let Some(look) = &self.shelf.second_look else { return false };
         let unknown = || Value::Missing(Missing::Undefined);
-        into.extend(look.customer.iter().map(|at| self.customer.get(*at).cloned().unwrap_or_else(unknown)));
+        let customer = self.of_customer();
+        into.extend(look.customer.iter().map(|at| customer.get(*at).cloned().unwrap_or_else(unknown)));
         match self.facts.get(candidate) {
             Some(facts) => into.extend(facts.iter().cloned()),
             None => into.extend(look.product.iter().map(|_| unknown())),
@@ -289,7 +275,12 @@ impl OpenShelf<'_> {
     /// The customer's features that rules read.
     pub fn customer(&self) -> impl Iterator<Item = (&str, &Value)> {
         let names = self.shelf.customer.iter().flat_map(|reader| &reader.names);
-        names.map(String::as_str).zip(&self.customer)
+        names.map(String::as_str).zip(self.of_customer())
+    }
+
+    fn of_customer(&self) -> &[Value] {
+        let places = &self.shelf.places;
+        self.inputs.get(places.customer_at()..places.request_at()).unwrap_or_default()
     }
 
     /// How many products each rule kept back.
@@ -302,55 +293,34 @@ impl OpenShelf<'_> {
 
     /// The first rule that `item` breaks; of one that breaks none, what decides its place is kept.
     fn looked_at(&mut self, item: &str) -> Result<Option<usize>, ServeError> {
-        let shelf = self.shelf;
+        let (shelf, as_of) = (self.shelf, self.visit.as_of);
         if let Some(reader) = &shelf.product {
             let key = super::super::entities::key_of(item)?;
             reader.read(&self.visit, &key, &mut self.scratch, &mut self.product)?;
+            self.inputs.iter_mut().zip(&mut self.product).for_each(|(to, from)| std::mem::swap(to, from));
         }
-        for (number, rule) in shelf.rules.iter().enumerate() {
-            self.bring(&rule.term, item);
-            if !rule.term.expression.is_true(&self.inputs, self.visit.as_of) {
-                return Ok(Some(number));
-            }
+        if shelf.places.item {
+            self.inputs[shelf.places.item_at()] = Value::Text(item.into());
+        }
+        let inputs = &self.inputs;
+        let broken = shelf.rules.iter().position(|rule| !rule.expression.is_true(inputs, as_of));
+        if broken.is_some() {
+            return Ok(broken);
         }
         if let Some(arranging) = &shelf.arranging {
-            let margin = arranging.margin.as_ref().and_then(|term| match self.value_of(term, item) {
+            let value = |expression: &Expression| expression.evaluate(inputs, as_of);
+            let margin = arranging.margin.as_ref().and_then(|margin| match value(margin) {
                 Value::Float(margin) if margin.is_finite() => Some(margin),
                 _ => None,
             });
-            let kinds = arranging.kinds.iter().map(|term| self.value_of(term, item)).collect();
-            self.traits.push(Traits { margin, kinds });
+            self.traits.push(Traits { margin, kinds: arranging.kinds.iter().map(value).collect() });
         }
         if let Some(look) = shelf.second_look.as_ref().filter(|_| self.facts.len() < RERANKED) {
-            let value = |at: &usize| self.product.get(*at).cloned();
+            let value = |at: &usize| inputs.get(*at).cloned();
             let unknown = || Value::Missing(Missing::Undefined);
             self.facts.push(look.product.iter().map(|at| value(at).unwrap_or_else(unknown)).collect());
         }
         Ok(None)
-    }
-
-    fn value_of(&mut self, term: &Term, item: &str) -> Value {
-        self.bring(term, item);
-        term.expression.evaluate(&self.inputs, self.visit.as_of)
-    }
-
-    /// Lays the inputs of `term` ready.
-    fn bring(&mut self, term: &Term, item: &str) {
-        self.inputs.clear();
-        for input in &term.inputs {
-            let value = self.value(input, item);
-            self.inputs.push(value);
-        }
-    }
-
-    fn value(&self, input: &Input, item: &str) -> Value {
-        let found = match input {
-            Input::Customer(at) => self.customer.get(*at).cloned(),
-            Input::Product(at) => self.product.get(*at).cloned(),
-            Input::Request(field) => Some(self.visit.request.get(field)),
-            Input::Item => Some(Value::Text(item.into())),
-        };
-        found.unwrap_or(Value::Missing(Missing::Undefined))
     }
 }
 
@@ -405,12 +375,4 @@ fn fingerprint(spec: &UpsellSpec, second_look: Option<&SecondLook>) -> String {
         asked.push_str(&format!(" {}", look.hash));
     }
     blake3::hash(asked.as_bytes()).to_hex()[..16].to_owned()
-}
-
-/// The position of `feature` in `features`, added if it is not there yet.
-fn place(features: &mut Vec<FeatureName>, feature: &FeatureName) -> usize {
-    features.iter().position(|known| known == feature).unwrap_or_else(|| {
-        features.push(feature.clone());
-        features.len() - 1
-    })
 }
