@@ -111,6 +111,10 @@ impl Compute {
     ) -> Result<T, ServeError> {
         let (done, answer) = oneshot::channel();
         self.pool.spawn(move || {
+            // Whoever asked has gone away, or its time is over: what was not begun is left.
+            if done.is_closed() {
+                return;
+            }
             let result = catch_unwind(AssertUnwindSafe(work));
             drop(permit);
             // A caller that has gone away needs no answer.

@@ -2,6 +2,8 @@
 //!
 //! [`ServeError`] says what happened; [`crate::problem`] says which code and status that becomes.
 
+use std::time::Duration;
+
 use scorehouse_features::nearest::nearest;
 use scorehouse_features::online::OnlineError;
 use scorehouse_features::source::SourceError;
@@ -237,6 +239,12 @@ pub enum ServeError {
     TimedOut {
         /// The limit in seconds.
         seconds: u64,
+    },
+    /// The caller's own deadline passed.
+    #[error("the request was to be answered within {limit:?}, and was not")]
+    DeadlinePassed {
+        /// The time that the caller gave.
+        limit: Duration,
     },
     /// The part that would answer is not there in this server.
     #[error("{what} is not available: {reason}")]

@@ -31,6 +31,7 @@ impl Problem {
             401 => Code::Unauthenticated,
             403 => Code::PermissionDenied,
             404 => Code::NotFound,
+            408 => Code::DeadlineExceeded,
             409 => Code::FailedPrecondition,
             413 | 429 => Code::ResourceExhausted,
             503 if *self == TIMED_OUT => Code::DeadlineExceeded,
@@ -78,6 +79,7 @@ table! {
     FORBIDDEN: 403 "forbidden", "The caller is known, but its role does not reach this.";
     RATE_LIMITED: 429 "rate_limited", "The caller asks more often than its role may ([access.role] rate). Wait as Retry-After says.";
     OVERLOADED: 429 "overloaded", "The server has no room now. Wait as Retry-After says.";
+    DEADLINE_PASSED: 408 "deadline_passed", "The time that the caller gave for the request (grpc-timeout) was over before it was answered.";
     TIMED_OUT: 503 "timed_out", "The request took longer than the server allows.";
     UNAVAILABLE: 503 "unavailable", "The part that would answer is not there now.";
     PLATFORM: 503 "platform", "A disk, file or store failed. The server's log says more.";
@@ -109,6 +111,7 @@ pub const fn problem(error: &ServeError) -> Problem {
         ServeError::Forbidden { .. } => FORBIDDEN,
         ServeError::RateLimited { .. } => RATE_LIMITED,
         ServeError::Overloaded { .. } => OVERLOADED,
+        ServeError::DeadlinePassed { .. } => DEADLINE_PASSED,
         ServeError::TimedOut { .. } => TIMED_OUT,
         ServeError::Unavailable { .. } => UNAVAILABLE,
         ServeError::Io { .. } => PLATFORM,

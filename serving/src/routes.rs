@@ -16,7 +16,7 @@ use crate::api::{
     audit, changes, docs, entities, events, fallback, features, forecast, health, history, models, monitor,
     outcomes, page, project, recommend, score, webhooks,
 };
-use crate::inference::grpc::{call, methods as grpc};
+use crate::inference::grpc::{call, health as grpc_health, methods as grpc};
 use crate::inference::handlers as v2;
 use crate::state::AppState;
 use crate::telemetry::observe;
@@ -78,6 +78,8 @@ pub fn table() -> Vec<Route> {
 #[must_use]
 pub fn methods() -> Vec<Route> {
     vec![
+        Route::post("/grpc.health.v1.Health/Check", Who::Anyone, grpc_health::check),
+        Route::post("/grpc.health.v1.Health/Watch", Who::Anyone, grpc_health::watch),
         Route::post("/inference.GRPCInferenceService/ServerLive", Who::Anyone, grpc::server_live),
         Route::post("/inference.GRPCInferenceService/ServerReady", Who::Anyone, grpc::server_ready),
         Route::post("/inference.GRPCInferenceService/ServerMetadata", Who::Anyone, grpc::server_metadata),

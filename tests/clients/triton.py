@@ -6,6 +6,7 @@ usage: triton.py URL GRPC MODEL KEY...    (a model over an entity whose inputs a
 import json
 import sys
 
+import grpc as raw_grpc
 import numpy as np
 import tritonclient.grpc as tgrpc
 import tritonclient.http as thttp
@@ -113,6 +114,24 @@ grpc = tgrpc.InferenceServerClient(grpc_address)
 assert grpc.get_server_metadata().name == "scorehouse"
 assert any(entry.name == model and entry.state == "READY" for entry in grpc.get_model_repository_index().models)
 over_grpc = the_same(grpc, tgrpc, [{}])
+
+# Compressed both ways; a deadline that cannot be kept; the standard health protocol, without its package.
+many = tensor(tgrpc, "entity_key", np.array([k.encode() for k in keys] * 400, dtype=object), "BYTES")
+plain = grpc.infer(model, [many], parameters=AS_OF).as_numpy("raw")
+zipped = grpc.infer(model, [many], parameters=AS_OF, compression_algorithm="gzip").as_numpy("raw")
+assert (plain == zipped).all() and len(plain) == 400 * len(keys)
+refused(lambda: grpc.infer(model, [many], client_timeout=1e-6), "Deadline")
+with raw_grpc.insecure_channel(grpc_address) as channel:
+    check, watch = (f"/grpc.health.v1.Health/{method}" for method in ("Check", "Watch"))
+    assert channel.unary_unary(check)(b"", timeout=10) == b"\x08\x01", "it serves"
+    try:
+        channel.unary_unary(check)(b"\x0a\x05other", timeout=10)
+        raise AssertionError("no service has this name")
+    except raw_grpc.RpcError as error:
+        assert error.code() == raw_grpc.StatusCode.NOT_FOUND, error
+    watched = channel.unary_stream(watch)(b"", timeout=10)
+    assert next(iter(watched)) == b"\x08\x01"
+    watched.cancel()
 
 for answer in over_http + over_grpc:
     assert (answer == over_http[0]).all(), "every way gives the same bits"

@@ -27,6 +27,7 @@ use crate::{changes, live_model, monitor, stores, telemetry, upkeep};
 use hands::Hands;
 pub use hands::{give_way, has_one_connection};
 use listen::{Port, Protocol, Terms};
+pub use speak::{Connected, Held};
 
 /// Longest time that the stop waits for a collector of traces.
 const FAREWELL: Duration = Duration::from_secs(3);

@@ -59,7 +59,8 @@ pub async fn http2<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
 ) -> hyper::Result<()> {
     let traffic = Arc::new(Traffic::default());
     let (service, seen) = (TowerToHyperService::new(app), Arc::clone(&traffic));
-    let counted = service_fn(move |request: Request<Incoming>| {
+    let counted = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Connected(Arc::clone(&seen)));
         let (under_way, answer) = (Traffic::begin(&seen), service.call(request));
         async move {
             let _under_way = under_way;
@@ -93,6 +94,21 @@ pub async fn http2<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         connection.as_mut().graceful_shutdown();
     }
 }
+
+/// The connection that a request came on.
+#[derive(Clone)]
+pub struct Connected(Arc<Traffic>);
+
+impl Connected {
+    /// Keeps the connection as if a request were under way, for an answer that goes on.
+    pub fn hold(&self) -> Held {
+        Held(Arc::new(Traffic::begin(&self.0)))
+    }
+}
+
+/// Keeps a connection until it is dropped.
+#[derive(Clone)]
+pub struct Held(#[expect(dead_code, reason = "it is there to be dropped")] Arc<UnderWay>);
 
 /// Requests of a connection: begun and done.
 #[derive(Default)]

@@ -13,6 +13,7 @@ use prometheus::IntGauge;
 
 use super::trace::{Answering, Ended};
 use crate::error::ServeError;
+use crate::inference::grpc::call::deadline;
 use crate::inference::refusal::shaped;
 use crate::problem::{AnsweredAs, FailureTold};
 use crate::server::give_way;
@@ -100,6 +101,8 @@ fn has_room(state: &AppState, route: &str) -> bool {
                 | "/v2/health/ready"
                 | "/inference.GRPCInferenceService/ServerLive"
                 | "/inference.GRPCInferenceService/ServerReady"
+                | "/grpc.health.v1.Health/Check"
+                | "/grpc.health.v1.Health/Watch"
         )
 }
 
@@ -112,8 +115,19 @@ fn known_method(method: &str) -> &str {
 }
 
 async fn guarded(state: &AppState, request: Request, next: Next) -> Response {
-    let limit = state.timeout;
     let uri = request.uri().clone();
+    let given = match deadline(&request) {
+        Ok(given) => given.filter(|given| *given < state.timeout),
+        Err(error) => return shaped(uri.path(), error),
+    };
+    let limit = given.unwrap_or(state.timeout);
+    let passed = || match given {
+        Some(limit) => ServeError::DeadlinePassed { limit },
+        None => ServeError::TimedOut { seconds: limit.as_secs() },
+    };
+    if limit.is_zero() {
+        return shaped(uri.path(), passed());
+    }
     let run = AssertUnwindSafe(next.run(request)).catch_unwind();
     match tokio::time::timeout(limit, run).await {
         Ok(Ok(answer)) => answer,
@@ -121,6 +135,6 @@ async fn guarded(state: &AppState, request: Request, next: Next) -> Response {
             state.metrics.panics().inc();
             shaped(uri.path(), ServeError::Bug { message: "a handler panicked".into() })
         }
-        Err(_) => shaped(uri.path(), ServeError::TimedOut { seconds: limit.as_secs() }),
+        Err(_) => shaped(uri.path(), passed()),
     }
 }

@@ -186,8 +186,11 @@ pub fn framed(message: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// The path of a method.
+/// The path of a method of the protocol, or of another that is given whole.
 pub fn path(method: &str) -> String {
+    if method.starts_with('/') {
+        return method.to_owned();
+    }
     format!("/inference.GRPCInferenceService/{method}")
 }
 

@@ -40,6 +40,7 @@ mod facts;
 mod fixture;
 mod forecast;
 mod grpc;
+mod grpc_calls;
 mod grpc_connections;
 mod grpc_wire;
 mod history;

@@ -8,5 +8,6 @@
 pub mod call;
 mod codec;
 mod convert;
+pub mod health;
 mod messages;
 pub mod methods;
