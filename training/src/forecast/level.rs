@@ -1,5 +1,8 @@
 //! How far forecasts of the past were off, and what follows for the next one.
 
+/// Stretches of the past that are tried at most, and deals that must have ended before the earliest of them.
+pub(super) const TRIED: usize = 12;
+pub(super) const ENDED: usize = 20;
 /// Each try counts this much of the one after it: what happened lately says more.
 const FADES: f64 = 0.75;
 /// Variance of the factor by which a forecast is off where nothing is known of it, and how many tries that weighs.

@@ -4,18 +4,16 @@ use scorehouse_features::time::Timestamp;
 
 use crate::forecast::Period;
 use crate::forecast::book::Book;
-use crate::forecast::level::{Level, Try};
+use crate::forecast::level::{ENDED, Level, TRIED, Try};
 use crate::forecast::pace::Pace;
-use crate::forecast::shares::{Arrival, Shares};
+use crate::forecast::shares::Shares;
 
 /// Days back from which deals that came are taken as examples: those that told the past best.
 const EXAMPLES: [f64; 3] = [365.0, 240.0, 120.0];
 /// Share of the ends by which a deal's time has passed.
 const MATURE: f64 = 0.95;
-/// Forecasts of the past that are tried at most, days of the past before the first one, and deals that ended by then.
-const TRIED: usize = 12;
+/// Days of the past before the first forecast that is tried.
 const BEFORE: f64 = 60.0;
-const ENDED: usize = 20;
 
 /// How many deals come, and what they are like.
 #[derive(Debug, Clone, Default)]
@@ -46,13 +44,13 @@ pub(super) struct Example {
 
 /// A deal that came; days count from the moment asked for, so they are below 0.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Came {
-    at: f64,
+pub(super) struct Came {
+    pub at: f64,
     /// When it ended; infinite while it is open.
-    ended: f64,
-    won: bool,
-    amount: f64,
-    group: usize,
+    pub ended: f64,
+    pub won: bool,
+    pub amount: f64,
+    pub group: usize,
 }
 
 /// What is told of deals to come at a moment of the past, or now.
@@ -176,8 +174,6 @@ impl Outlook {
     }
 
     fn with(&self, came: &[Came], level: Level, groups: usize) -> Newcomers {
-        let arrival = |deal: &Came| Arrival { at: deal.at, ended: deal.ended, group: deal.group };
-        let arrivals: Vec<Arrival> = came.iter().map(arrival).collect();
         let mut others = vec![0; groups];
         for deal in &self.examples {
             others[deal.group] += usize::from(!(deal.won && deal.ended <= self.now));
@@ -187,7 +183,7 @@ impl Outlook {
         Newcomers {
             days: self.days,
             period: self.period,
-            shares: Shares::of(&arrivals, groups, (self.pace.window, self.days)),
+            shares: Shares::of(came, groups, (self.pace.window, self.days)),
             pace: self.ahead * level.factor,
             spread: level.spread,
             won: self.won().map(example).collect(),

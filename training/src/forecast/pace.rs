@@ -1,9 +1,9 @@
 //! How many deals come: the pace of those that came before.
 
+use crate::forecast::level::TRIED;
+
 /// Days over which the pace of new deals is counted: the one that told the past best.
 const WINDOWS: [f64; 4] = [60.0, 120.0, 240.0, 365.0];
-/// Past stretches, as long as what is ahead, on which the pace is tried at most.
-const TRIED: usize = 12;
 /// How far the number of new deals is off, squared and relative, where nothing is known of it, and how many past
 /// stretches that weighs.
 const UNSURE: f64 = 0.01;

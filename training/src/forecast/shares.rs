@@ -1,21 +1,13 @@
 //! How groups share in the deals that are yet to come.
 
-/// Stretches of the past that are tried at most.
-const TRIED: usize = 12;
+use crate::forecast::level::TRIED;
+use crate::forecast::newcomers::Came;
+
 /// What a group's own count says of its next one, and how far groups are off beyond chance (variance of a factor), where
 /// nothing is known of either; and how many tries that weighs.
 const OWN: f64 = 1.0;
 const UNSURE: f64 = 0.02;
 const WEIGHS: f64 = 1.0;
-
-/// A deal that came, as far as it matters here; days count from now, so they are below 0.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Arrival {
-    pub at: f64,
-    /// When it ended; infinite while it is open.
-    pub ended: f64,
-    pub group: usize,
-}
 
 /// How many deals each group would have brought in the days that were counted, were they to say what comes.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -41,7 +33,7 @@ impl Shares {
     /// and change what they do; and a count is chance): the regression of what came on what had come, over groups and
     /// past stretches, says how much a group's own count is worth beside the mean of all, and what is left beyond chance
     /// is how far a group may be off. What all groups have in common is left out.
-    pub fn of(came: &[Arrival], groups: usize, (window, days): (f64, f64)) -> Self {
+    pub fn of(came: &[Came], groups: usize, (window, days): (f64, f64)) -> Self {
         let now = Try::at(came, groups, 0.0, (window, days));
         let earliest = came.first().map_or(0.0, |deal| deal.at);
         let tries: Vec<Try> = (1..=TRIED)
@@ -58,7 +50,7 @@ impl Shares {
 }
 
 impl Try {
-    fn at(came: &[Arrival], groups: usize, now: f64, (window, days): (f64, f64)) -> Self {
+    fn at(came: &[Came], groups: usize, now: f64, (window, days): (f64, f64)) -> Self {
         let (mut before, mut after, mut there) = (vec![0.0; groups], vec![0.0; groups], vec![false; groups]);
         for deal in came.iter().filter(|deal| deal.at <= now + days) {
             if deal.at > now {
@@ -129,7 +121,7 @@ mod tests {
     use super::*;
 
     /// Deals of four groups over 720 days, a day's deals of a group by its rate at that time.
-    fn came(rate: impl Fn(usize, f64) -> f64) -> Vec<Arrival> {
+    fn came(rate: impl Fn(usize, f64) -> f64) -> Vec<Came> {
         let mut rng = ChaCha8Rng::seed_from_u64(6);
         let mut came = Vec::new();
         for day in -720..0 {
@@ -137,7 +129,7 @@ mod tests {
                 let at = f64::from(day) + 0.1 + 0.1 * group as f64;
                 for _ in 0..10 {
                     if rng.random::<f64>() < rate(group, at) / 10.0 {
-                        came.push(Arrival { at, ended: at + 20.0, group });
+                        came.push(Came { at, ended: at + 20.0, won: false, amount: 0.0, group });
                     }
                 }
             }
@@ -184,7 +176,7 @@ mod tests {
 
     #[test]
     fn a_single_group_and_an_empty_past_say_nothing() {
-        let one: Vec<Arrival> = came(|_, _| 1.0).iter().map(|deal| Arrival { group: 0, ..*deal }).collect();
+        let one: Vec<Came> = came(|_, _| 1.0).iter().map(|deal| Came { group: 0, ..*deal }).collect();
         assert_eq!(Shares::of(&one, 1, (60.0, 30.0)).spread, 0.0);
         assert_eq!(Shares::of(&[], 2, (60.0, 30.0)), Shares { counts: vec![0.0; 2], spread: UNSURE });
     }

@@ -6,12 +6,9 @@ use statrs::distribution::{Continuous, ContinuousCDF, Normal};
 use crate::error::TrainingError;
 use crate::forecast::ForecastRequest;
 use crate::forecast::book::{Met, OpenDeal};
-use crate::forecast::level::{Level, Try};
+use crate::forecast::level::{ENDED, Level, TRIED, Try};
 use crate::forecast::sheet::Sheet;
 
-/// Forecasts of the past that are tried at most, and deals that ended before the earliest of them.
-const TRIED: i64 = 12;
-const ENDED: usize = 20;
 /// The odds of a deal are moved by this factor at most.
 const MOST_ODDS: f64 = 30.0;
 /// A correlation above this is taken for a mistake of the scores.
@@ -55,7 +52,7 @@ pub(super) fn tries(
 fn rows<'d>(request: &ForecastRequest<'_>, deals: &'d [Met]) -> Vec<Row<'d>> {
     let ahead = request.period.to.0.saturating_sub(request.as_of.0);
     let mut rows = Vec::new();
-    for back in (1..=TRIED).take_while(|_| ahead > 0) {
+    for back in (1..=TRIED as i64).take_while(|_| ahead > 0) {
         let shifted = |moment: Timestamp| Timestamp(moment.0.saturating_sub(ahead.saturating_mul(back)));
         let at = shifted(request.as_of);
         let ended = |deal: &Met| deal.end.is_some_and(|(_, known, _)| known <= at);

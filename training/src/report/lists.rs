@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use crate::metric::Evaluation;
 use crate::report::figures::key;
-use crate::report::page::{Head, begin, end, escape, figure, header, heading, tiles};
-use crate::report::quality::{Meanings, table};
+use crate::report::page::{Head, begin, end, figure, header, heading, tiles};
+use crate::report::quality::{Meanings, candidates, table};
 use crate::report::reach::{Whose, by_known, by_length, by_place, by_selling};
 use crate::report::{ListReport, chart, columns, trust};
 
@@ -46,7 +46,11 @@ pub(super) fn page(report: &ListReport<'_>) -> String {
         users(&mut out, report);
         items(&mut out, report);
     }
-    candidates(&mut out, report);
+    if !report.candidates.is_empty() {
+        let lead = "Every component alone, what sells, and what answers are made by, in bold.";
+        let metrics = [("ndcg@20", "NDCG@20"), ("recall@20", "recall@20"), ("coverage@20", "coverage@20")];
+        candidates(&mut out, lead, &metrics, report.candidates);
+    }
     columns::notes(&mut out, report.notes);
     end(out, report.data_digest, report.seed)
 }
@@ -142,32 +146,6 @@ fn items(out: &mut String, report: &ListReport<'_>) {
             100.0 * kind.found as f64 / kind.taken.max(1) as f64,
             100.0 * kind.shown as f64 / shown,
             100.0 * kind.popular as f64 / popular,
-        );
-    }
-    out.push_str("</table></div>");
-}
-
-fn candidates(out: &mut String, report: &ListReport<'_>) {
-    if report.candidates.is_empty() {
-        return;
-    }
-    heading(out, "Candidates", "Every component alone, what sells, and what answers are made by, in bold.");
-    out.push_str(
-        "<div class=\"card scroll\"><table><tr><th>candidate</th><th class=\"num\">NDCG@20</th>\
-         <th class=\"num\">recall@20</th><th class=\"num\">coverage@20</th><th>settings</th></tr>",
-    );
-    for candidate in report.candidates {
-        let value = |name: &str| figure(&candidate.metrics, name, &|x| format!("{x:.4}"));
-        let class = if candidate.chosen { "chosen" } else { "" };
-        let _ = write!(
-            out,
-            "<tr class=\"{class}\"><td>{}</td><td class=\"num\">{}</td><td class=\"num\">{}</td>\
-             <td class=\"num\">{}</td><td><code>{}</code></td></tr>",
-            escape(&candidate.name),
-            value("ndcg@20"),
-            value("recall@20"),
-            value("coverage@20"),
-            escape(&candidate.settings.to_string())
         );
     }
     out.push_str("</table></div>");

@@ -30,7 +30,9 @@ pub(super) fn page(input: &ReportInput<'_>) -> String {
     quality::by_segment(&mut out, input);
     quality::over_time(&mut out, input);
     trust::drift(&mut out, input);
-    quality::candidates(&mut out, input);
+    let lead = "Every learner that was tried; the chosen one is in bold.";
+    let metrics = [("log_loss", "log loss"), ("auc", "AUC"), ("ece", "ECE")];
+    quality::candidates(&mut out, lead, &metrics, input.candidates);
     columns::notes(&mut out, input.notes);
     end(out, input.data_digest, input.seed)
 }

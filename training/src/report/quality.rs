@@ -4,9 +4,10 @@ use std::fmt::Write;
 
 use crate::metric::Evaluation;
 use crate::report::figures::key;
-use crate::report::page::{escape, heading};
+use crate::report::page::{escape, figure, heading};
 use crate::report::slices::{Slice, periods, segments};
 use crate::report::{ReportInput, chart};
+use crate::trained::CandidateResult;
 
 /// Metrics with their words and what they mean.
 pub(super) type Meanings = [(&'static str, &'static str, &'static str)];
@@ -116,28 +117,27 @@ pub(super) fn over_time(out: &mut String, input: &ReportInput<'_>) {
     out.push_str("</table></div>");
 }
 
-pub(super) fn candidates(out: &mut String, input: &ReportInput<'_>) {
-    heading(out, "Candidates", "Every learner that was tried; the chosen one is in bold.");
-    out.push_str(
-        "<div class=\"card scroll\"><table><tr><th>candidate</th><th class=\"num\">log loss</th>\
-         <th class=\"num\">AUC</th><th class=\"num\">ECE</th><th>settings</th></tr>",
-    );
-    for candidate in input.candidates {
-        let value = |name: &str| match candidate.metrics.value(name).filter(|value| value.is_finite()) {
-            Some(value) => format!("{value:.4}"),
-            None => "–".to_owned(),
-        };
+/// Every candidate with some of its metrics, given as their names and words; the chosen one in bold.
+pub(super) fn candidates(
+    out: &mut String,
+    lead: &str,
+    metrics: &[(&str, &str)],
+    candidates: &[CandidateResult],
+) {
+    heading(out, "Candidates", lead);
+    out.push_str("<div class=\"card scroll\"><table><tr><th>candidate</th>");
+    for (_, words) in metrics {
+        let _ = write!(out, "<th class=\"num\">{words}</th>");
+    }
+    out.push_str("<th>settings</th></tr>");
+    for candidate in candidates {
         let class = if candidate.chosen { "chosen" } else { "" };
-        let _ = write!(
-            out,
-            "<tr class=\"{class}\"><td>{}</td><td class=\"num\">{}</td><td class=\"num\">{}</td>\
-             <td class=\"num\">{}</td><td><code>{}</code></td></tr>",
-            escape(&candidate.name),
-            value("log_loss"),
-            value("auc"),
-            value("ece"),
-            escape(&candidate.settings.to_string())
-        );
+        let _ = write!(out, "<tr class=\"{class}\"><td>{}</td>", escape(&candidate.name));
+        for (name, _) in metrics {
+            let value = figure(&candidate.metrics, name, &|value| format!("{value:.4}"));
+            let _ = write!(out, "<td class=\"num\">{value}</td>");
+        }
+        let _ = write!(out, "<td><code>{}</code></td></tr>", escape(&candidate.settings.to_string()));
     }
     out.push_str("</table></div>");
 }
