@@ -1,10 +1,13 @@
 //! How fast a forest scores and explains: `forest_speed FIGURES ROWS`.
 //!
-//! FIGURES is a file in the form of `fixtures/tree-shap/figures.json`, whose first forest is measured. ROWS is how
-//! many rows are made by repeating the file's own. Times are processor time.
+//! FIGURES is a file in the form of `fixtures/tree-shap/figures.json`, whose first forest is measured, or `grown` for one
+//! of 200 trees of 31 leaves over 30 columns that split leaves at random. ROWS is how many rows are made, by repeating the
+//! file's own, or at random. Times are processor time.
 
 #![allow(clippy::print_stdout, reason = "printing the figures is what this program does")]
 
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use scorehouse_models::predictor::forest::{SplitRule, TreeNode};
 use scorehouse_models::{ForestBuilder, Predictor, Scale};
 use serde_json::Value;
@@ -15,6 +18,15 @@ fn main() -> Result<(), Failure> {
     let mut arguments = std::env::args().skip(1);
     let path = arguments.next().ok_or("usage: forest_speed FIGURES ROWS")?;
     let rows: usize = arguments.next().map_or(Ok(100_000), |n| n.parse())?;
+    if path == "grown" {
+        let mut rng = ChaCha8Rng::seed_from_u64(7);
+        let mut builder = ForestBuilder::new(WIDTH, 0.0, Scale::LogOdds);
+        for _ in 0..TREES {
+            builder.add(&grown(&mut rng))?;
+        }
+        let table: Vec<f64> = (0..rows * WIDTH).map(|_| rng.random_range(0.0..1.0)).collect();
+        return measure(&Predictor::Forest(builder.finish()), &table, WIDTH);
+    }
     let figures: Value = serde_json::from_str(&std::fs::read_to_string(path)?)?;
     let figure = &figures["forests"][0];
     let sample: Vec<Vec<f64>> = list(&figure["rows"])
@@ -30,6 +42,29 @@ fn main() -> Result<(), Failure> {
     let forest = Predictor::Forest(builder.finish());
     let table: Vec<f64> = sample.iter().cycle().take(rows).flatten().copied().collect();
     measure(&forest, &table, width)
+}
+
+const TREES: usize = 200;
+const LEAVES: usize = 31;
+const WIDTH: usize = 30;
+
+/// A tree in which leaves taken at random were split again and again.
+fn grown(rng: &mut ChaCha8Rng) -> Vec<TreeNode> {
+    let mut nodes = vec![TreeNode::Leaf { value: 0.0, cover: 1.0 }];
+    let mut leaves = vec![0];
+    while leaves.len() < LEAVES {
+        let at = leaves.swap_remove(rng.random_range(0..leaves.len()));
+        let (left, right) = (nodes.len() as u32, nodes.len() as u32 + 1);
+        let (column, rule) =
+            (rng.random_range(0..WIDTH as u32), SplitRule::AtMost(rng.random_range(0.0..1.0)));
+        nodes[at] = TreeNode::Split { column, rule, missing_left: true, left, right };
+        for _ in 0..2 {
+            leaves.push(nodes.len());
+            let (value, cover) = (rng.random_range(-0.05..0.05), rng.random_range(1.0..100.0));
+            nodes.push(TreeNode::Leaf { value, cover });
+        }
+    }
+    nodes
 }
 
 fn measure(forest: &Predictor, table: &[f64], width: usize) -> Result<(), Failure> {

@@ -188,10 +188,8 @@ impl Forest {
     pub(crate) fn add_contributions(&self, row: &[f64], factor: f64, out: &mut [f64]) -> f64 {
         let (explainer, cells) = self.tables();
         cells.add(row, factor, out, || {
-            let mut space = vec![0.0; 2 * self.width];
-            sides(&row[..self.width], &mut space);
             let mut contributions = vec![0.0; self.width];
-            explainer.add(self, &space, &mut contributions);
+            explainer.add(Level::new(), self, row, &mut contributions);
             contributions
         });
         factor * explainer.base()

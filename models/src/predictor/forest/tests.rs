@@ -9,7 +9,7 @@ use super::*;
 use crate::artifact::Sections;
 
 /// A random tree over `width` columns, as deep as `depth`; column 0 is categorical with 8 codes.
-fn random_tree(rng: &mut ChaCha8Rng, width: u32, depth: u32) -> Vec<TreeNode> {
+pub(super) fn random_tree(rng: &mut ChaCha8Rng, width: u32, depth: u32) -> Vec<TreeNode> {
     let mut nodes = Vec::new();
     grow(rng, width, depth, &mut nodes);
     nodes
@@ -36,7 +36,7 @@ fn grow(rng: &mut ChaCha8Rng, width: u32, depth: u32, nodes: &mut Vec<TreeNode>)
     own
 }
 
-fn random_row(rng: &mut ChaCha8Rng, width: usize) -> Vec<f64> {
+pub(super) fn random_row(rng: &mut ChaCha8Rng, width: usize) -> Vec<f64> {
     let mut row: Vec<f64> = (0..width)
         .map(|_| if rng.random_range(0..6) == 0 { f64::NAN } else { rng.random_range(-1.2..1.2) })
         .collect();
@@ -101,13 +101,13 @@ fn brute_force(tree: &[TreeNode], row: &[f64]) -> Vec<f64> {
     (0..width).map(|i| (0..1_u32 << width).filter(|s| s >> i & 1 == 0).map(|s| gain(i, s)).sum()).collect()
 }
 
-fn forest_of(trees: &[Vec<TreeNode>], width: usize) -> Forest {
+pub(super) fn forest_of(trees: &[Vec<TreeNode>], width: usize) -> Forest {
     let mut builder = ForestBuilder::new(width, 0.25, Scale::LogOdds);
     trees.iter().for_each(|tree| builder.add(tree).unwrap());
     builder.finish()
 }
 
-fn assert_close(left: &[f64], right: &[f64], tolerance: f64) {
+pub(super) fn assert_close(left: &[f64], right: &[f64], tolerance: f64) {
     for (l, r) in left.iter().zip(right) {
         assert!((l - r).abs() <= tolerance, "{left:?}\n{right:?}");
     }
@@ -234,7 +234,7 @@ const ODD_NUMBERS: &[u32] =
     &[0, 1, 2, 3, 4, 64, 1 << 29, 1 << 30, 1 << 31, u32::MAX, u32::MAX - 1, (1 << 30) + 1];
 
 /// A tree whose every split has a leaf on one side, each asking another column.
-fn long_tree(rng: &mut ChaCha8Rng, length: u32) -> Vec<TreeNode> {
+pub(super) fn long_tree(rng: &mut ChaCha8Rng, length: u32) -> Vec<TreeNode> {
     let mut nodes = Vec::new();
     for column in 0..length {
         let own = nodes.len() as u32;
