@@ -225,6 +225,8 @@ pub struct UpsellSpec {
     pub weight: Option<Expression>,
     /// Time after which a row counts half; none: training finds one on held-back rows.
     pub half_life: Option<Span>,
+    /// Time after an answer within which a purchase counts as its outcome.
+    pub horizon: Span,
     /// Column that groups rows into one basket (an invoice), for item-to-item.
     pub basket: Option<ColumnName>,
     /// Rules at request time, by name; all must be true for a product to be shown.
@@ -314,6 +316,8 @@ pub struct InteractionsSpec {
     pub weight: Option<String>,
     /// Time after which a row counts half; none: training finds one on held-back rows.
     pub half_life: Option<Span>,
+    /// Time after an answer within which an item taken up counts as its outcome.
+    pub horizon: Span,
     /// True when items a user already has may be suggested again.
     pub repeat: bool,
 }

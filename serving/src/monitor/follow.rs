@@ -18,7 +18,7 @@ use serde_json::json;
 
 use super::limits::{Crossed, judge};
 use super::retrain::{Retrained, Trainer};
-use super::{Drift, MonitorReport};
+use super::{Drift, MonitorReport, Monitored};
 use crate::changes::{Alarms, ChangeStore, Kind, Raised, webhooks_of};
 use crate::error::ServeError;
 use crate::idle;
@@ -124,6 +124,8 @@ pub fn look(state: &AppState, model: &ModelName, trainer: &Trainer) -> Result<Ve
     let (project, registry) = (&state.project, state.registry.as_ref());
     let asked = MonitorAsked { project, registry, model: model.as_str(), now, range, every: spec.window };
     let report = idle::behind("models are monitored", || history.monitor(&asked))??;
+    // Limits are declared for models that score only.
+    let Monitored::Scores(report) = report else { return Ok(Vec::new()) };
     let Some(drift) = champion(registry, model, &report)? else { return Ok(Vec::new()) };
     state.metrics.drift(model.as_str(), drift);
     let alarm = Alarm { project, store, model, spec, now };

@@ -1,13 +1,15 @@
-//! How good are the scores that were served, now that reality has answered?
+//! How good are the answers that were served, now that reality has answered?
 //!
 //! Answers from the score log meet outcomes: those that the model's own source tells (`outcome`), else those of the
 //! built-in log. An entity is counted once a day, by its last score of that day, so that a page that is looked at a
-//! hundred times does not weigh a hundredfold. What is not known yet is pending, never negative.
+//! hundred times does not weigh a hundredfold. What is not known yet is pending, never negative. Lists of products are
+//! judged by what was bought after them (`lists`).
 
 mod beside;
 mod drift;
 mod follow;
 mod limits;
+mod lists;
 mod outcome;
 mod quality;
 mod retrain;
@@ -16,7 +18,7 @@ mod variants;
 
 use std::collections::BTreeMap;
 
-use scorehouse_features::definition::Project;
+use scorehouse_features::definition::{Pipeline, Project};
 use scorehouse_features::ids::ModelName;
 use scorehouse_features::time::{DAY, Span, Timestamp};
 use scorehouse_models::Registry;
@@ -27,6 +29,7 @@ use utoipa::ToSchema;
 pub use drift::{Drift, FeatureShift, MovedShare};
 pub use follow::{Alarm, Following, champion, follow, look};
 pub use limits::{Crossed, judge};
+pub use lists::{ListComparison, ListDifference, ListPeriod, ListQuality, ListReport, ListVariant};
 pub use quality::{Band, Quality};
 pub use retrain::{Retrained, Trainer};
 pub use variants::{Figure, VariantComparison, VariantReport};
@@ -55,6 +58,16 @@ pub struct Monitor<'a> {
     pub range: Range,
     /// The length of a period.
     pub every: Span,
+}
+
+/// What a model served and what became of it.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum Monitored {
+    /// Of a model that scores.
+    Scores(Box<MonitorReport>),
+    /// Of one that recommends.
+    Lists(Box<ListReport>),
 }
 
 /// What was served and what became of it.
@@ -136,10 +149,25 @@ impl Monitor<'_> {
     /// Looks at one model.
     ///
     /// # Errors
-    /// [`ServeError::NotSuited`] for a model that recommends, and what reading the log and history report.
-    pub fn run(&self, model: &str) -> Result<MonitorReport, ServeError> {
+    /// [`ServeError::Unknown`] for the model, and what reading the log and history report.
+    pub fn run(&self, model: &str) -> Result<Monitored, ServeError> {
         let name = ModelName::new(model)
             .map_err(|error| ServeError::InvalidField { message: error.to_string(), nearest: None })?;
+        match self.project.models.get(&name).map(|spec| &spec.pipeline) {
+            Some(pipeline @ (Pipeline::Upsell(_) | Pipeline::Interactions(_))) => {
+                Ok(Monitored::Lists(Box::new(self.lists(&name, pipeline)?)))
+            }
+            _ => Ok(Monitored::Scores(Box::new(self.scores(name)?))),
+        }
+    }
+
+    /// Looks at the scores of one model.
+    ///
+    /// # Errors
+    /// [`ServeError::Unknown`] for the model, [`ServeError::NotSuited`] for one that recommends, and what reading the log
+    /// and history report.
+    pub fn scores(&self, name: ModelName) -> Result<MonitorReport, ServeError> {
+        let model = name.as_str();
         let outcomes = Outcomes::of(self, model)?;
         let mut baselines = Baselines::new(self.registry, name.clone());
         let log = self.read(model, &mut baselines)?;
@@ -207,16 +235,26 @@ impl Monitor<'_> {
     }
 
     fn periods(&self, judged: &[Judged<'_>]) -> Result<Vec<Period>, ServeError> {
-        let (Some(first), Some(last)) = (judged.first(), judged.last()) else { return Ok(Vec::new()) };
+        let groups = self.grouped(judged, |row| row.at)?;
+        Ok(groups.into_iter().map(|(from, rows)| period(rows, from)).collect())
+    }
+
+    /// Rows, in order of time, by period, each with its beginning.
+    fn grouped<'r, R>(
+        &self,
+        rows: &'r [R],
+        at: impl Fn(&R) -> Timestamp,
+    ) -> Result<Vec<(Timestamp, &'r [R])>, ServeError> {
+        let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(Vec::new()) };
         let every = self.every.0.max(1);
         // Periods lie where they lie whatever the range is, so that two reports can be laid side by side.
-        let number = |at: Timestamp| at.0.div_euclid(every);
-        if number(last.at) - number(first.at) >= MOST_PERIODS {
+        let number = |row: &R| at(row).0.div_euclid(every);
+        if number(last) - number(first) >= MOST_PERIODS {
             let message = format!("`every` makes more than {MOST_PERIODS} periods; take a longer one");
             return Err(ServeError::InvalidField { message, nearest: None });
         }
-        let groups = judged.chunk_by(|a, b| number(a.at) == number(b.at));
-        Ok(groups.map(|rows| period(rows, Timestamp(number(rows[0].at) * every))).collect())
+        let groups = rows.chunk_by(|a, b| number(a) == number(b));
+        Ok(groups.map(|rows| (Timestamp(number(&rows[0]) * every), rows)).collect())
     }
 
     /// Each version's scores and inputs beside its training.

@@ -172,13 +172,31 @@ fn events(
 
 /// Outcomes from the built-in log.
 fn told(monitor: &Monitor<'_>, model: &str, table: Option<&TableSpec>) -> Result<Events, ServeError> {
+    let declared = table.and_then(|table| table.positive.as_deref());
+    let mut found = Events::new();
+    reported(monitor, model, &mut |key, at, outcome| {
+        let event = Event { at, holds: positive(outcome, declared) };
+        found.entry(key.to_owned()).or_default().push(event);
+    })?;
+    found.values_mut().for_each(|events| events.sort_by_key(|event| event.at));
+    Ok(found)
+}
+
+/// Shows `see` every outcome of a model in the built-in log: its key, when it happened, what it is.
+///
+/// # Errors
+/// [`ServeError::Io`].
+pub(super) fn reported(
+    monitor: &Monitor<'_>,
+    model: &str,
+    see: &mut dyn FnMut(&str, Timestamp, &Json),
+) -> Result<(), ServeError> {
     let path = monitor.project.state.join("outcomes").join("outcomes.jsonl");
     let failed = |source| ServeError::Io { what: path.display().to_string(), source };
     let file = match File::open(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Events::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         other => other.map_err(failed)?,
     };
-    let mut found = Events::new();
     for line in BufReader::new(file).lines() {
         // A line that is being written, or was torn by a crash, was not acknowledged.
         let Ok(line) = serde_json::from_str::<Json>(&line.map_err(failed)?) else { continue };
@@ -192,12 +210,10 @@ fn told(monitor: &Monitor<'_>, model: &str, table: Option<&TableSpec>) -> Result
             _ => None,
         };
         if let (Some(at), Some(key)) = (at, key) {
-            let holds = positive(&line["outcome"], table.and_then(|table| table.positive.as_deref()));
-            found.entry(key).or_default().push(Event { at, holds });
+            see(&key, at, &line["outcome"]);
         }
     }
-    found.values_mut().for_each(|events| events.sort_by_key(|event| event.at));
-    Ok(found)
+    Ok(())
 }
 
 /// Whether an outcome is the one that the model foretells: the declared label, else true, 1, `true`, `yes` or `won`.

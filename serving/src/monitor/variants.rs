@@ -13,12 +13,12 @@ const DRAWS: (usize, usize) = (40, 400);
 /// Rows times draws at most.
 const MOST_WORK: usize = 4_000_000;
 /// Seed of the draws: the same log gives the same report.
-const SEED: u64 = 0x0ab5_51de;
+pub(super) const SEED: u64 = 0x0ab5_51de;
 /// Rows, and rows of either outcome, of each variant below which nothing is said.
 const ROWS: usize = 40;
 const EITHER: usize = 8;
 /// The 97.5 % point of the normal distribution.
-const TWO_SIDED: f64 = 1.96;
+pub(super) const TWO_SIDED: f64 = 1.96;
 
 /// What the answers of one variant were worth.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, ToSchema)]
@@ -130,15 +130,24 @@ impl Known {
     /// The mean log loss and its variance, which knows that scores of one entity go together.
     fn mean_loss(&self) -> (f64, f64) {
         let each = self.outputs.iter().zip(&self.labels).map(|(p, y)| log_loss(&[*p], &[*y]));
-        let losses: Vec<f64> = each.collect();
-        let count = losses.len() as f64;
-        let mean = losses.iter().sum::<f64>() / count;
-        let mut sums: FxHashMap<u32, f64> = FxHashMap::default();
-        for (loss, group) in losses.iter().zip(&self.groups) {
-            *sums.entry(*group).or_default() += loss - mean;
-        }
-        (mean, sums.values().map(|sum| sum * sum).sum::<f64>() / (count * count))
+        clustered(&each.collect::<Vec<f64>>(), &self.groups)
     }
+}
+
+/// The mean of values and its variance, which knows that those of one group go together (Liang and Zeger 1986, with the
+/// correction for few groups); a single group tells nothing.
+pub(super) fn clustered(values: &[f64], groups: &[u32]) -> (f64, f64) {
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    let mut sums: FxHashMap<u32, f64> = FxHashMap::default();
+    for (value, group) in values.iter().zip(groups) {
+        *sums.entry(*group).or_default() += value - mean;
+    }
+    if sums.len() < 2 {
+        return (mean, f64::INFINITY);
+    }
+    let few = sums.len() as f64 / (sums.len() - 1) as f64;
+    (mean, few * sums.values().map(|sum| sum * sum).sum::<f64>() / (count * count))
 }
 
 fn label(outcome: bool) -> f64 {
@@ -245,7 +254,7 @@ pub fn apart(champion: &[Told<'_>], challenger: &[Told<'_>]) -> VariantCompariso
     VariantComparison { difference: Some(Figure { value, low, high }), verdict, ..compared }
 }
 
-const fn word(verdict: Verdict) -> &'static str {
+pub(super) const fn word(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Better => "better",
         Verdict::Alike => "alike",

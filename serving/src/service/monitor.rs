@@ -5,7 +5,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::error::ServeError;
-use crate::monitor::MonitorReport;
+use crate::monitor::Monitored;
 use crate::score_log::read::Range;
 use crate::service::history::MonitorAsked;
 use crate::state::AppState;
@@ -31,7 +31,7 @@ pub struct PeriodAsked {
 /// # Errors
 /// [`ServeError::InvalidParameter`] for text that is no moment or span, [`ServeError::Unavailable`] in a server
 /// without history, and what reading reports.
-pub fn monitor(state: &AppState, model: &str, asked: &PeriodAsked) -> Result<MonitorReport, ServeError> {
+pub fn monitor(state: &AppState, model: &str, asked: &PeriodAsked) -> Result<Monitored, ServeError> {
     let (range, every) = grouped(asked)?;
     let missing = || ServeError::Unavailable { what: "history", reason: "this server has none".into() };
     let history = state.history.as_ref().ok_or_else(missing)?;

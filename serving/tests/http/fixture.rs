@@ -20,7 +20,7 @@ use scorehouse_features::view::Layout;
 use scorehouse_models::predictor::recommender::{
     Component, Histories, Learnt, Names, Neighbours, Parts, Reads, Repeat, Strength, WeightScale,
 };
-use scorehouse_models::registry::{AliasMove, Parents, RegisterRequest};
+use scorehouse_models::registry::{AliasMove, Parents, RegisterRequest, TrainingWindow};
 use scorehouse_models::what_if::Lever;
 use scorehouse_models::{
     AliasName, Artifact, Calibration, EncodedColumn, Encoder, Linear, ModelVersion, Output, Predictor,
@@ -349,8 +349,14 @@ pub fn foreign_artifact(project: &Project) -> Artifact {
 
 /// Six products; whoever has P-1 wants P-4, then P-5, then P-6; P-2 is the most popular.
 pub fn upsell_artifact() -> Artifact {
+    upsell_of([3, 4, 5])
+}
+
+/// The same for other wishes of those who have P-1: three products by their numbers from 0, ascending, the first one
+/// wanted most.
+pub fn upsell_of(wanted: [u32; 3]) -> Artifact {
     let names = ["P-1", "P-2", "P-3", "P-4", "P-5", "P-6"];
-    let (targets, weights) = (vec![3, 4, 5], vec![3.0, 2.0, 1.0]);
+    let (targets, weights) = (wanted.to_vec(), vec![3.0, 2.0, 1.0]);
     let neighbours = Neighbours::new(6, vec![0, 3, 3, 3, 3, 3, 3], targets, weights).unwrap();
     let parts = Parts {
         items: Names::new(names).unwrap(),
@@ -378,11 +384,21 @@ pub fn upsell_artifact() -> Artifact {
 }
 
 pub fn register(registry: &dyn Registry, model: &str, artifact: &Artifact) -> ModelVersion {
+    register_learnt(registry, model, artifact, None)
+}
+
+/// Registers a version that says from which time it learnt.
+pub fn register_learnt(
+    registry: &dyn Registry,
+    model: &str,
+    artifact: &Artifact,
+    window: Option<TrainingWindow>,
+) -> ModelVersion {
     let request = RegisterRequest {
         model: ModelName::new(model).unwrap(),
         artifact: artifact.to_bytes().unwrap(),
         metrics: serde_json::json!({"log_loss": 0.4}),
-        window: None,
+        window,
         parents: Parents::default(),
         params: serde_json::json!({}),
         report: None,

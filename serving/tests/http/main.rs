@@ -13,6 +13,7 @@
 //! - `grpc`: the same over gRPC, with its matrix of roles and methods (`grpc_wire`: messages as a client has them);
 //!   `grpc_connections`: HTTP/2, idle and silent clients, the stop, TLS
 //! - `challenger`: shadows that are kept and not heard, splits that are sticky
+//! - `lists`: what was bought after recommendations, and which version's were better
 //! - `policy`: what is decided about a score, and by which rule
 //! - `changes`: scores that pushes move across an edge: marks, webhooks, listeners
 //! - `models`: listings, moves of aliases, refused versions, moves under load
@@ -47,6 +48,7 @@ mod history;
 mod inference;
 mod issuer;
 mod kept;
+mod lists;
 mod matrix;
 mod models;
 mod monitor;

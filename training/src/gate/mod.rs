@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 pub use champion::Champion;
 pub(crate) use champion::{New, rate_of_learnt};
-pub use paired::{Comparison, Paired, Verdict, compare};
+pub use paired::{Comparison, Paired, Verdict, compare, mean_difference};
 
 /// The gate's word on a trained model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -34,7 +34,7 @@ const CHURN: [&str; 10] = [
     "margin",
 ];
 const TABLE: [&str; 7] = ["table", "label", "positive", "id", "time", "group", "ignore"];
-const INTERACTIONS: [&str; 7] = ["table", "user", "item", "time", "weight", "half_life", "repeat"];
+const INTERACTIONS: [&str; 8] = ["table", "user", "item", "time", "weight", "half_life", "horizon", "repeat"];
 const EVERY_MODEL: [&str; 2] = ["pipeline", "description"];
 
 /// What models refer to.
@@ -263,6 +263,7 @@ fn interactions(section: &Section<'_>) -> Option<InteractionsSpec> {
         time: text(section, "time"),
         weight: text(section, "weight"),
         half_life: half_life.and_then(|e| e.parsed()),
+        horizon: upsell::horizon(section),
         repeat: section.get("repeat").and_then(|e| e.flag()).unwrap_or(false),
     })
 }

@@ -17,9 +17,13 @@ use crate::definition::scope::{Request, RuleScope, text_columns};
 use crate::definition::{Arrangement, RuleSpec, Source, UpsellSpec};
 use crate::expression::Expression;
 use crate::ids::{ColumnName, EntityName, LocalName};
+use crate::time::{DAY, Span};
 use crate::value::ValueType;
 
-pub(super) const KEYS: [&str; 15] = [
+/// Days after an answer within which what is bought counts, unless the project says otherwise.
+const HORIZON_DAYS: i64 = 30;
+
+pub(super) const KEYS: [&str; 16] = [
     "source",
     "where",
     "user_entity",
@@ -28,6 +32,7 @@ pub(super) const KEYS: [&str; 15] = [
     "item",
     "weight",
     "half_life",
+    "horizon",
     "basket",
     "not_bought_within",
     "rules",
@@ -64,6 +69,7 @@ pub(super) fn upsell(section: &Section<'_>, known: &Known<'_>) -> Option<UpsellS
         weight: over("weight", ValueType::Float),
         basket: section.get("basket").and_then(|e| column(&e, source)).map(|c| c.name.clone()),
         half_life: span("half_life"),
+        horizon: horizon(section),
         not_bought_within: span("not_bought_within"),
         user: user?,
         item: item?,
@@ -73,6 +79,11 @@ pub(super) fn upsell(section: &Section<'_>, known: &Known<'_>) -> Option<UpsellS
         rerank,
         arrangement,
     })
+}
+
+/// Time after an answer within which what is bought counts as its outcome.
+pub(super) fn horizon(section: &Section<'_>) -> Span {
+    section.get("horizon").and_then(|entry| entry.parsed()).unwrap_or(Span(HORIZON_DAYS * DAY))
 }
 
 /// The text column that `key` names; by default the key of the entity.

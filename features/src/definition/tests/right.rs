@@ -258,6 +258,10 @@ fn models_know_their_sources_and_defaults() {
     assert!(matches!(cancel.definition, ChurnDefinition::Contractual { filter: Some(_), .. }));
     let Pipeline::Interactions(next) = &project.models["next"].pipeline else { panic!("not interactions") };
     assert_eq!((next.user.as_str(), next.item.as_str(), next.repeat), ("user", "item", false));
+    assert_eq!(next.horizon, Span(30 * DAY));
+    let shorter = WHOLE.replace("half_life = ", "horizon = \"14d\"\nhalf_life = ");
+    let Pipeline::Upsell(upsell) = &parse(&shorter).models["upsell"].pipeline else { panic!("not upsell") };
+    assert_eq!(upsell.horizon, Span(14 * DAY));
     let Pipeline::Table(risk) = &project.models["risk"].pipeline else { panic!("not a table") };
     assert_eq!(risk.positive.as_deref(), Some("1"));
 }

@@ -21,7 +21,7 @@ pub use write::{Format, write};
 
 use crate::access::Caller;
 use crate::error::{Noun, ServeError};
-use crate::monitor::MonitorReport;
+use crate::monitor::Monitored;
 use crate::score_log::read::Range;
 use crate::service::scalar::Fields;
 use crate::state::AppState;
@@ -52,7 +52,7 @@ pub trait TrainingSets: Send + Sync {
     ///
     /// # Errors
     /// What reading the score log and history report.
-    fn monitor(&self, asked: &MonitorAsked<'_>) -> Result<MonitorReport, ServeError>;
+    fn monitor(&self, asked: &MonitorAsked<'_>) -> Result<Monitored, ServeError>;
 
     /// Forecasts what open deals come to, with what was pushed taken over first.
     ///

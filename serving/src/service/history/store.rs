@@ -7,7 +7,7 @@ use scorehouse_training::{Forecast, ForecastRequest, Silent, TrainingError};
 
 use super::{ForecastAsked, HistoryReader, MonitorAsked, TrainingSets};
 use crate::error::ServeError;
-use crate::monitor::{Monitor, MonitorReport};
+use crate::monitor::{Monitor, Monitored};
 
 impl TrainingSets for OfflineStore {
     fn training_set(
@@ -21,7 +21,7 @@ impl TrainingSets for OfflineStore {
         Ok(Self::training_set(self, project, set, rows, missing)?)
     }
 
-    fn monitor(&self, asked: &MonitorAsked<'_>) -> Result<MonitorReport, ServeError> {
+    fn monitor(&self, asked: &MonitorAsked<'_>) -> Result<Monitored, ServeError> {
         let MonitorAsked { project, registry, model, now, range, every } = *asked;
         take_over(self, project)?;
         Monitor { project, store: self, registry, now, range, every }.run(model)

@@ -1,4 +1,6 @@
-//! `scorehouse monitor`: what became of the scores.
+//! `scorehouse monitor`: what became of the answers.
+
+mod lists;
 
 use scorehouse_features::ids::ModelName;
 use scorehouse_features::time::Timestamp;
@@ -11,7 +13,7 @@ use crate::cli::output::{Report, count, show, table};
 use crate::cli::session::{Session, model_name};
 use crate::cli::train::{Order, train_one};
 use crate::monitor::{
-    Alarm, Crossed, Drift, Figure, Monitor, MonitorReport, Quality, Retrained, champion, judge,
+    Alarm, Crossed, Drift, Figure, Monitor, MonitorReport, Monitored, Quality, Retrained, champion, judge,
 };
 use crate::score_log::read::Range;
 use crate::service::monitor::{PeriodAsked, grouped};
@@ -50,7 +52,7 @@ fn check(session: &Session, args: &MonitorArgs, monitor: &Monitor<'_>) -> Outcom
         true => monitor.range,
         false => Range { since: now.before(spec.window), until: Timestamp::MAX },
     };
-    let report = Monitor { project, store, registry, now, range, every }.run(model.as_str())?;
+    let report = Monitor { project, store, registry, now, range, every }.scores(model.clone())?;
     show(&report, session.json)?;
     let Some(drift) = champion(registry, &model, &report)? else { return Ok(()) };
     let changes = ChangeStore::open(&project.state)?;
@@ -129,13 +131,14 @@ fn shifts(drift: &Drift) -> String {
     text
 }
 
+fn interval(figure: Option<Figure>) -> String {
+    let shown = |f: Figure| format!("{:.3} ({:.3} to {:.3})", f.value, f.low, f.high);
+    figure.map_or_else(|| "–".to_owned(), shown)
+}
+
 /// Champion and challenger side by side, where one was tried out.
 fn beside(report: &MonitorReport) -> String {
     let Some(comparison) = &report.comparison else { return String::new() };
-    let interval = |figure: Option<Figure>| {
-        let shown = |f: Figure| format!("{:.3} ({:.3} to {:.3})", f.value, f.low, f.high);
-        figure.map_or_else(|| "–".to_owned(), shown)
-    };
     let lines = report.variants.iter().map(|variant| {
         let versions: Vec<String> = variant.versions.iter().map(ToString::to_string).collect();
         vec![
@@ -152,6 +155,15 @@ fn beside(report: &MonitorReport) -> String {
     let header = ["variant", "scores", "known", "expected", "observed", "AUC", "log loss", "ECE"];
     let shown = table(&header, &[1, 2, 3, 4, 5, 6, 7], lines);
     format!("\n{shown}\nthe challenger: {}", comparison.words)
+}
+
+impl Report for Monitored {
+    fn human(&self) -> String {
+        match self {
+            Self::Scores(report) => report.human(),
+            Self::Lists(report) => report.human(),
+        }
+    }
 }
 
 impl Report for MonitorReport {
