@@ -1,13 +1,14 @@
 //! Names and keys, checked once where they enter.
 //!
 //! Inside Scorehouse nothing is identified by a bare `String`: a name has been parsed by one of these
-//! types, so that code further in need not ask again whether it is well formed.
+//! types, so that code further in need not ask again whether it is well formed. One of up to 23 bytes, as nearly all are,
+//! stands where it is used: keys come with every request, and memory for each would cost more than checking it.
 
 use std::borrow::Borrow;
 use std::fmt;
-use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize};
+use smol_str::SmolStr;
 
 /// Why a name or key was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -47,7 +48,7 @@ macro_rules! id {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
         #[serde(transparent)]
-        pub struct $name(Arc<str>);
+        pub struct $name(SmolStr);
 
         impl $name {
             /// Checks `text` and takes it over.
@@ -57,7 +58,7 @@ macro_rules! id {
             pub fn new(text: impl AsRef<str>) -> Result<Self, InvalidId> {
                 let text = text.as_ref();
                 if $check(text) {
-                    return Ok(Self(Arc::from(text)));
+                    return Ok(Self(SmolStr::new(text)));
                 }
                 let given = text.chars().take(80).collect();
                 Err(InvalidId::Form { what: $what, given, rule: $rule })

@@ -1,8 +1,9 @@
 //! One value of one feature or column, and why it is missing when it is.
 
 use std::fmt;
-use std::sync::Arc;
 
+/// Text that is shared and never changed, behind one pointer: what makes a [`Value`] of text no larger than one of a number.
+pub use arcstr::ArcStr;
 use serde::{Deserialize, Serialize};
 
 use crate::time::Timestamp;
@@ -80,10 +81,13 @@ pub enum Value {
     /// A finite number.
     Float(f64),
     /// Text.
-    Text(Arc<str>),
+    Text(ArcStr),
     /// A moment.
     Time(Timestamp),
 }
+
+/// Rows of values are copied with every score, so their size counts.
+const _: () = assert!(size_of::<Value>() == 16);
 
 impl Value {
     /// The type, unless the value is missing.
@@ -113,7 +117,7 @@ impl Value {
             Self::Bool(v) => (*v).into(),
             Self::Int(v) => (*v).into(),
             Self::Float(v) => (*v).into(),
-            Self::Text(v) => v.as_ref().into(),
+            Self::Text(v) => v.as_str().into(),
             Self::Time(v) => v.to_string().into(),
         }
     }

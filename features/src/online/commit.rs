@@ -34,7 +34,7 @@ pub(crate) struct DraftRow {
 /// Rows of one append, numbered and waiting for the disk.
 pub(crate) struct Pending {
     pub(crate) source: SourceName,
-    pub(crate) rows: Vec<Arc<StoredRow>>,
+    pub(crate) rows: Vec<StoredRow>,
     payload: Vec<u8>,
     ids: Vec<Fingerprint>,
     ticket: u64,
@@ -203,7 +203,7 @@ impl Queue {
             one.row.arrival = first + number as i64;
             payload.extend_from_slice(&one.bytes);
             ids.extend(one.id);
-            rows.push(Arc::new(one.row));
+            rows.push(one.row);
         }
         self.arrival = first + rows.len() as i64 - 1;
         self.in_flight.extend(ids.iter().copied());

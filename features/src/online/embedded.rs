@@ -62,7 +62,7 @@ pub struct StoreStatus {
 }
 
 /// A row that was pushed since the base was built, with its source.
-type Pushed = (usize, Arc<StoredRow>);
+type Pushed = (usize, StoredRow);
 
 /// Base, overlay and log.
 pub struct EmbeddedStore {
@@ -116,7 +116,7 @@ impl EmbeddedStore {
                     }
                     let known = layout.sources().get_full(source).filter(|_| row.arrival > drained.0);
                     if let Some((number, _, layout)) = known {
-                        pushed.push((number, Arc::new(stored(layout, row))));
+                        pushed.push((number, stored(layout, row)));
                     }
                 }
             }
@@ -307,10 +307,10 @@ fn stored(layout: &SourceLayout, row: PushedRow) -> StoredRow {
     let PushedRow { event_time, available, arrival, mut values, .. } = row;
     values.reserve_exact(layout.filters.len());
     layout.apply_filters(event_time, &mut values);
-    StoredRow { event_time, available, arrival, values: values.into_boxed_slice() }
+    StoredRow { event_time, available, arrival, values: values.into() }
 }
 
-fn show_row(generation: &Generation, layout: &Layout, tables: &[TableId], row: &Arc<StoredRow>) {
+fn show_row(generation: &Generation, layout: &Layout, tables: &[TableId], row: &StoredRow) {
     for table in tables {
         let key_column = layout.tables()[table.0].key_column;
         if let Some(key) = row.values.get(key_column).and_then(key_text) {

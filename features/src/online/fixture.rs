@@ -1,7 +1,6 @@
 //! A small shop, for the conformance suite and the tests of this crate.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use crate::definition::Project;
 use crate::ids::{ColumnName, EntityKey, EntityName, FeatureName, SourceName};
@@ -195,7 +194,7 @@ impl Event {
     /// The row as it is pushed; it is due two days after it happened.
     #[must_use]
     pub fn row(&self) -> PushedRow {
-        let text = |text: Option<&str>| or_null(text, |text| Value::Text(Arc::from(text)));
+        let text = |text: Option<&str>| or_null(text, |text| Value::Text(text.into()));
         PushedRow {
             event_time: hour(self.at),
             available: hour(self.known),

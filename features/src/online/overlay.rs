@@ -1,11 +1,12 @@
 //! Rows pushed since the base was built, by table and key.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::RwLock;
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
+use smol_str::SmolStr;
 
 use crate::online::base::{Base, BaseTable};
 use crate::online::rows::{Added, EntityRows, MergedRows, StoredRow};
@@ -19,13 +20,20 @@ const SHARDS: usize = 16;
 #[derive(Debug)]
 struct Pushed {
     base: (usize, usize),
-    added: Vec<Added>,
+    /// A single one stands here itself: most entities have no more in the tables of what is known of them last.
+    added: SmallVec<[Added; 1]>,
+}
+
+impl Pushed {
+    fn over<'a>(&'a self, base: &'a BaseTable) -> MergedRows<'a> {
+        MergedRows::new(base.rows_in(self.base), &self.added)
+    }
 }
 
 /// The pushed rows of one table.
 #[derive(Debug)]
 pub(crate) struct OverlayTable {
-    shards: [RwLock<FxHashMap<Box<str>, Pushed>>; SHARDS],
+    shards: [RwLock<FxHashMap<SmolStr, Pushed>>; SHARDS],
     /// True once a row was pushed.
     used: AtomicBool,
     /// Keys that the base does not hold, for listing.
@@ -43,7 +51,7 @@ impl Default for OverlayTable {
 }
 
 impl OverlayTable {
-    fn insert(&self, base: &BaseTable, key: &str, row: &Arc<StoredRow>) {
+    fn insert(&self, base: &BaseTable, key: &str, row: &StoredRow) {
         let before = base.before(key, row.order());
         if !base.has(key) && !self.new_keys.read_recursive().contains(key) {
             self.new_keys.write().insert(key.into());
@@ -52,9 +60,9 @@ impl OverlayTable {
         self.used.store(true, Ordering::Release);
         let pushed = match shard.get_mut(key) {
             Some(pushed) => pushed,
-            None => {
-                shard.entry(key.into()).or_insert_with(|| Pushed { base: base.range(key), added: Vec::new() })
-            }
+            None => shard
+                .entry(key.into())
+                .or_insert_with(|| Pushed { base: base.range(key), added: SmallVec::new() }),
         };
         let at = pushed.added.partition_point(|other| other.row.order() < row.order());
         pushed.added.insert(at, Added { row: row.clone(), before });
@@ -65,42 +73,35 @@ impl OverlayTable {
             // Recursive, because what sees the rows of one entity may ask for those of another.
             let shard = self.shards[shard(key)].read_recursive();
             if let Some(pushed) = shard.get(key) {
-                return see(&EntityRows::Merged(MergedRows::new(base.rows_in(pushed.base), &pushed.added)));
+                return see(&EntityRows::Merged(pushed.over(base)));
             }
         }
         see(&EntityRows::Base(base.rows(key)));
     }
 
-    /// Every lock is taken once: one that several threads take for each key costs more than finding its rows.
+    /// First all rows are found, then all are seen: a search that waits for memory does not hold up the next. All locks
+    /// are taken for it, each once: one that several threads take for each key costs more than finding its rows.
     fn visit_all<'k>(
         &self,
         base: &BaseTable,
         keys: &mut dyn Iterator<Item = (usize, &'k str)>,
         see: &mut dyn FnMut(usize, &EntityRows<'_>),
     ) {
-        if !self.used.load(Ordering::Acquire) {
-            for (place, key) in keys {
-                see(place, &EntityRows::Base(base.rows(key)));
-            }
-            return;
+        let mut keys = keys.peekable();
+        let Some((place, first)) = keys.next() else { return };
+        if keys.peek().is_none() {
+            return self.visit(base, first, &mut |rows| see(place, rows));
         }
-        let keys: Vec<(usize, usize, &str)> = keys.map(|(place, key)| (shard(key), place, key)).collect();
-        for (number, shard) in self.shards.iter().enumerate() {
-            let mut own = keys.iter().filter(|(shard, ..)| *shard == number).peekable();
-            if own.peek().is_none() {
-                continue;
-            }
-            let shard = shard.read_recursive();
-            for (_, place, key) in own {
-                match shard.get(*key) {
-                    Some(pushed) => {
-                        let rows = MergedRows::new(base.rows_in(pushed.base), &pushed.added);
-                        see(*place, &EntityRows::Merged(rows));
-                    }
-                    None => see(*place, &EntityRows::Base(base.rows(key))),
-                }
-            }
-        }
+        let keys = std::iter::once((place, first)).chain(keys);
+        let used = self.used.load(Ordering::Acquire);
+        let shards = used.then(|| self.shards.each_ref().map(RwLock::read_recursive));
+        let pushed = |key: &str| shards.as_ref()?[shard(key)].get(key);
+        let rows = |key: &str| match pushed(key) {
+            Some(pushed) => EntityRows::Merged(pushed.over(base)),
+            None => EntityRows::Base(base.rows(key)),
+        };
+        let found: Vec<_> = keys.map(|(place, key)| (place, rows(key))).collect();
+        found.iter().for_each(|(place, rows)| see(*place, rows));
     }
 
     fn new_keys_after(&self, after: Option<&str>, limit: usize) -> Vec<Box<str>> {
@@ -129,7 +130,7 @@ impl Generation {
     }
 
     /// Makes a row visible under its key in one table.
-    pub(crate) fn insert(&self, table: TableId, key: &str, row: &Arc<StoredRow>) {
+    pub(crate) fn insert(&self, table: TableId, key: &str, row: &StoredRow) {
         if let (Some(base), Some(overlay)) = (self.base.table(table), self.overlay.get(table.0)) {
             overlay.insert(base, key, row);
         }

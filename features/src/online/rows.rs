@@ -7,7 +7,7 @@ use crate::time::Timestamp;
 use crate::value::{Missing, Value, ValueType};
 use crate::view::Rows;
 
-/// A row that was pushed and is held in memory, shared by the tables of its source.
+/// A row that was pushed and is held in memory; what it holds is shared by the tables of its source.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredRow {
     /// When it happened.
@@ -17,7 +17,7 @@ pub struct StoredRow {
     /// Its place in the order of arrival.
     pub arrival: i64,
     /// The source's stored columns, then the outcomes of its filters.
-    pub values: Box<[Value]>,
+    pub values: Arc<[Value]>,
 }
 
 impl StoredRow {
@@ -30,8 +30,8 @@ impl StoredRow {
 /// A pushed row and its place among the base's rows.
 #[derive(Debug, Clone)]
 pub struct Added {
-    /// The row.
-    pub row: Arc<StoredRow>,
+    /// The row. Its times stand here, since they are asked for more often than its values.
+    pub row: StoredRow,
     /// How many of the entity's base rows stand before it.
     pub before: usize,
 }
@@ -140,12 +140,14 @@ impl Rows for MergedRows<'_> {
             Place::Base(row) => self.base.copy(row, columns, slots),
             Place::Added(row) => {
                 for (column, slot) in columns {
-                    slots[*slot] = match Self::added_value(row, *column) {
-                        // What most columns hold.
-                        Some(Value::Float(number)) => Value::Float(*number),
-                        Some(Value::Missing(_)) | None => Value::Missing(Missing::NullAtSource),
-                        Some(value) => value.clone(),
-                    };
+                    let to = &mut slots[*slot];
+                    // Each writes by itself: a value that is put together first and moved then is read back before its
+                    // parts have arrived, and the processor waits.
+                    match Self::added_value(row, *column) {
+                        Some(Value::Float(number)) => *to = Value::Float(*number),
+                        Some(Value::Missing(_)) | None => *to = Value::Missing(Missing::NullAtSource),
+                        Some(value) => to.clone_from(value),
+                    }
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arcstr::ArcStr;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array, ArrayRef, StringArray};
@@ -27,7 +28,7 @@ pub enum Column {
     /// Moments in microseconds since 1970, UTC.
     Time(ScalarBuffer<i64>, Option<NullBuffer>),
     /// Text, each row a position in the list of words, [`NO_WORD`] for null. A value is had without copying.
-    Coded(ScalarBuffer<u32>, Arc<[Arc<str>]>),
+    Coded(ScalarBuffer<u32>, Arc<[ArcStr]>),
     /// Text as Arrow holds it. Having a value copies it; comparing does not.
     Text(StringArray),
 }
@@ -95,7 +96,7 @@ impl Column {
     pub fn value(&self, row: usize) -> Value {
         let value = match self {
             Self::Coded(codes, words) => words.get(codes[row] as usize).map(|word| Value::Text(word.clone())),
-            Self::Text(_) => self.text(row).map(|text| Value::Text(Arc::from(text))),
+            Self::Text(_) => self.text(row).map(|text| Value::Text(text.into())),
             Self::Float(..) => self.number(row).map(Value::Float),
             Self::Bool(..) => self.whole(row).map(|v| Value::Bool(v == 1)),
             Self::Int(..) => self.whole(row).map(Value::Int),

@@ -1,6 +1,6 @@
 //! Reading a plan's features for one entity from an online store.
 
-use std::sync::Arc;
+use arcstr::ArcStr;
 
 use crate::ids::{EntityKey, LocalName};
 use crate::online::{EntityRows, OnlineError, OnlineStore};
@@ -66,7 +66,7 @@ pub struct Scratch {
     /// The slots of one question after the other, and so are the holders.
     slots: Vec<Value>,
     inputs: Vec<Value>,
-    holders: Vec<Option<Arc<str>>>,
+    holders: Vec<Option<ArcStr>>,
     windows: WindowScratch,
     met: Vec<bool>,
 }
@@ -182,7 +182,7 @@ impl FeaturePlan {
         for number in 0..count {
             scratch.holders[number * holders + holder] = match &scratch.slots[number * slots + key] {
                 Value::Text(text) => crate::view::key::is_key(text).then(|| text.clone()),
-                other => key_text(other).map(|text| Arc::from(text.as_ref())),
+                other => key_text(other).map(|text| ArcStr::from(text.as_ref())),
             };
         }
     }

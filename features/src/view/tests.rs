@@ -1,7 +1,6 @@
 //! The kernel against a reading of the rules that is as plain as can be.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use proptest::prelude::*;
 
@@ -68,7 +67,7 @@ impl Plain<'_> {
     fn known(&self, by: &str, key: &str, filter: Option<&crate::expression::Expression>) -> Vec<&PushedRow> {
         let by = self.column(by);
         let seen = |row: &&PushedRow| {
-            row.values[by] == Value::Text(Arc::from(key))
+            row.values[by] == Value::Text(key.into())
                 && row.event_time <= self.as_of
                 && row.available <= self.as_of
                 && filter.is_none_or(|filter| filter.is_true(&row.values, row.event_time))

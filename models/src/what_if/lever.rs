@@ -75,7 +75,7 @@ impl Lever {
     pub fn allows(&self, now: &Value, value: &Value) -> bool {
         match (now, value) {
             (Value::Text(now), Value::Text(text)) => {
-                now != text && self.levels.iter().any(|level| level.as_str() == text.as_ref())
+                now != text && self.levels.iter().any(|level| level.as_str() == text.as_str())
             }
             (Value::Bool(now), Value::Bool(flag)) => {
                 now != flag

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
-use std::sync::Arc;
 
 use scorehouse_features::time::Timestamp;
 use scorehouse_features::value::{Missing, Value, ValueType};
@@ -141,7 +140,7 @@ impl Scalar<'_> {
             (Self::Float(value), ValueType::Int) if value.fract() == 0.0 && value.abs() <= EXACT => {
                 Value::Int(*value as i64)
             }
-            (Self::Text(text), ValueType::Text) => Value::Text(Arc::from(text.as_ref())),
+            (Self::Text(text), ValueType::Text) => Value::Text(text.as_ref().into()),
             (Self::Text(text), ValueType::Time) => {
                 Timestamp::parse(text).map(Value::Time).map_err(|_| self.refusal(field, wanted))?
             }

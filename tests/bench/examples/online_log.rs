@@ -62,8 +62,8 @@ fn row(number: u64) -> PushedRow {
         arrival: 0,
         values: vec![
             Value::Time(moment),
-            Value::Text(Arc::from(format!("customer-{:08}", number % 10_000))),
-            Value::Text(Arc::from(format!("product-{:08}", number % 1_000))),
+            Value::Text(format!("customer-{:08}", number % 10_000).into()),
+            Value::Text(format!("product-{:08}", number % 1_000).into()),
             Value::Float(number as f64 * 0.01),
             Value::Int((number % 7) as i64),
         ],

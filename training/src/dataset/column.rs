@@ -1,14 +1,12 @@
 //! One typed column of a dataset.
 
-use std::sync::Arc;
-
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{DataType, TimeUnit};
 use rustc_hash::FxHashMap;
 use scorehouse_features::time::Timestamp;
-use scorehouse_features::value::{Missing, Value, ValueType};
+use scorehouse_features::value::{ArcStr, Missing, Value, ValueType};
 
 use crate::error::TrainingError;
 
@@ -40,7 +38,7 @@ pub enum ColumnData {
         /// Position in `levels`, or `u32::MAX` when missing.
         codes: Vec<u32>,
         /// Distinct texts in the order of their first row.
-        levels: Vec<Arc<str>>,
+        levels: Vec<ArcStr>,
     },
     /// Moments.
     Time(Vec<Option<Timestamp>>),
@@ -50,13 +48,13 @@ impl Column {
     /// A column of texts; `None` is missing.
     #[must_use]
     pub fn text<'a>(name: &str, values: impl IntoIterator<Item = Option<&'a str>>) -> Self {
-        let mut levels: Vec<Arc<str>> = Vec::new();
-        let mut index: FxHashMap<Arc<str>, u32> = FxHashMap::default();
+        let mut levels: Vec<ArcStr> = Vec::new();
+        let mut index: FxHashMap<ArcStr, u32> = FxHashMap::default();
         let mut code_of = |text: &str| {
             if let Some(code) = index.get(text) {
                 return *code;
             }
-            let (code, text) = (levels.len() as u32, Arc::<str>::from(text));
+            let (code, text) = (levels.len() as u32, ArcStr::from(text));
             levels.push(text.clone());
             index.insert(text, code);
             code

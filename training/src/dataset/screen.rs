@@ -1,6 +1,7 @@
 //! Which columns can be learnt from, and which are ids, free text, constant or empty.
 
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
+use scorehouse_features::value::ArcStr;
 use serde::{Deserialize, Serialize};
 use std::hash::{Hash, Hasher};
 
@@ -182,7 +183,7 @@ fn number_id(column: &Column, facts: &Facts) -> Option<String> {
 }
 
 /// Texts that (nearly) never repeat: ids when short, words when long.
-fn text_without_levels(levels: &[std::sync::Arc<str>], facts: &Facts) -> Option<String> {
+fn text_without_levels(levels: &[ArcStr], facts: &Facts) -> Option<String> {
     let unique = facts.distinct as f64 / facts.present as f64;
     let long = levels.iter().map(|level| level.split_whitespace().count()).sum::<usize>() as f64
         / levels.len().max(1) as f64;

@@ -105,7 +105,7 @@ impl Sheet {
     /// What an owner was asked for in the period of this name; none when it was another one.
     fn asked(&self, row: usize, name: Option<&str>) -> Option<Asked> {
         if let Some(period) = &self.period
-            && !matches!((period.value(row), name), (Value::Text(of), Some(name)) if of.as_ref() == name)
+            && !matches!((period.value(row), name), (Value::Text(of), Some(name)) if of.as_str() == name)
         {
             return None;
         }

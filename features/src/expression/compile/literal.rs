@@ -1,7 +1,5 @@
 //! Literals: numbers, texts, moments, intervals, and the names of types.
 
-use std::sync::Arc;
-
 use sqlparser::ast::{DataType, DateTimeField, Expr, Interval, TypedString, Value as Literal};
 
 use crate::expression::compile::{Compiled, unsupported};
@@ -17,7 +15,7 @@ pub(super) fn value(literal: &Literal) -> Compiled {
         Literal::Boolean(value) => Value::Bool(*value),
         Literal::Null => Value::Missing(Missing::Undefined),
         Literal::SingleQuotedString(text) | Literal::EscapedStringLiteral(text) => {
-            Value::Text(Arc::from(text.as_str()))
+            Value::Text(text.as_str().into())
         }
         other => return Err(Problem::Unsupported(format!("`{other}`")).into()),
     }))

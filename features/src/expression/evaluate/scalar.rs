@@ -2,7 +2,8 @@
 
 use std::cmp::Ordering;
 use std::ops::Deref;
-use std::sync::Arc;
+
+use arcstr::ArcStr;
 
 use crate::time::Timestamp;
 use crate::value::Value;
@@ -21,7 +22,7 @@ pub(in crate::expression) enum Scalar<'a> {
 /// Text, from an input as it is, a part of one, or new.
 #[derive(Debug, Clone)]
 pub(in crate::expression) enum Text<'a> {
-    Shared(&'a Arc<str>),
+    Shared(&'a ArcStr),
     Part(&'a str),
     New(String),
 }
@@ -73,9 +74,9 @@ impl<'a> Scalar<'a> {
             Self::Bool(v) => Value::Bool(v),
             Self::Int(v) => Value::Int(v),
             Self::Float(v) => Value::Float(v),
-            Self::Text(Text::Shared(v)) => Value::Text(Arc::clone(v)),
-            Self::Text(Text::Part(v)) => Value::Text(Arc::from(v)),
-            Self::Text(Text::New(v)) => Value::Text(Arc::from(v)),
+            Self::Text(Text::Shared(v)) => Value::Text(v.clone()),
+            Self::Text(Text::Part(v)) => Value::Text(v.into()),
+            Self::Text(Text::New(v)) => Value::Text(v.into()),
             Self::Time(v) => Value::Time(v),
         }
     }

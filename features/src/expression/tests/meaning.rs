@@ -268,7 +268,7 @@ fn an_input_is_shared_not_copied() {
     let Value::Text(result) = compile("coalesce(t, 'none')").evaluate(&input, as_of()) else {
         panic!("text")
     };
-    assert!(std::sync::Arc::ptr_eq(given, &result));
+    assert!(arcstr::ArcStr::ptr_eq(given, &result));
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! Building a base from the rows of history.
 
-use std::sync::Arc;
-
+use arcstr::ArcStr;
 use arrow_array::RecordBatch;
 use indexmap::IndexMap;
 use rayon::prelude::*;
@@ -156,7 +155,7 @@ fn gather<'a>(column: &'a Column, rows: &[u32]) -> Result<Source<'a>, FeatureErr
 /// Words are numbered in the order in which the sorted rows meet them.
 fn code<'a>(column: &Column, rows: &[u32]) -> Result<Source<'a>, FeatureError> {
     let mut met: FxHashMap<&str, u32> = FxHashMap::default();
-    let mut words: Vec<Arc<str>> = Vec::new();
+    let mut words: Vec<ArcStr> = Vec::new();
     let mut codes = Vec::with_capacity(rows.len());
     for row in rows {
         let Some(text) = column.text(*row as usize) else {
@@ -164,7 +163,7 @@ fn code<'a>(column: &Column, rows: &[u32]) -> Result<Source<'a>, FeatureError> {
             continue;
         };
         codes.push(*met.entry(text).or_insert_with(|| {
-            words.push(Arc::from(text));
+            words.push(text.into());
             words.len() as u32 - 1
         }));
     }

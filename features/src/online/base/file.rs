@@ -13,6 +13,7 @@ use std::io::{BufWriter, Read, Write};
 use std::path::Path;
 use std::sync::Arc;
 
+use arcstr::ArcStr;
 use arrow_buffer::{ArrowNativeType, Buffer, MutableBuffer, ScalarBuffer};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -158,7 +159,7 @@ impl Sections {
         ColumnHeader { number, place: column.place, words }
     }
 
-    fn words(&mut self, words: &[Arc<str>]) -> (Section, Section) {
+    fn words(&mut self, words: &[ArcStr]) -> (Section, Section) {
         let mut text = Vec::new();
         let mut ends: Vec<u32> = Vec::with_capacity(words.len());
         for word in words {
@@ -282,7 +283,7 @@ impl Loader<'_> {
         inside.then_some(PackedColumn { place: header.place, words })
     }
 
-    fn words(&self, (text, ends): (Section, Section)) -> Option<Arc<[Arc<str>]>> {
+    fn words(&self, (text, ends): (Section, Section)) -> Option<Arc<[ArcStr]>> {
         let text = self.bytes(text)?;
         let text = std::str::from_utf8(&text).ok()?;
         let ends: ScalarBuffer<u32> = self.array(ends, None)?;
@@ -290,7 +291,7 @@ impl Loader<'_> {
         let word = |end: &u32| {
             let word = text.get(start..*end as usize)?;
             start = *end as usize;
-            Some(Arc::from(word))
+            Some(ArcStr::from(word))
         };
         ends.iter().map(word).collect()
     }

@@ -12,6 +12,7 @@
 
 use std::sync::Arc;
 
+use arcstr::ArcStr;
 use arrow_buffer::ScalarBuffer;
 use rayon::prelude::*;
 
@@ -46,7 +47,7 @@ pub(crate) struct Place {
 pub(crate) struct PackedColumn {
     pub(crate) place: Place,
     /// The words of a text column.
-    pub(crate) words: Arc<[Arc<str>]>,
+    pub(crate) words: Arc<[ArcStr]>,
 }
 
 /// Many entities' rows, each entity's standing together in canonical order.
@@ -174,7 +175,7 @@ pub(crate) enum Source<'a> {
     /// A column of another type than text, rows in the order in which they came.
     Unsorted(&'a Column),
     /// A text column as numbers of words, rows in their final order.
-    Coded(Vec<u32>, Arc<[Arc<str>]>),
+    Coded(Vec<u32>, Arc<[ArcStr]>),
 }
 
 /// One entity's rows inside a [`PackedTable`].
@@ -223,7 +224,7 @@ impl<'a> PackedRows<'a> {
     }
 
     #[inline]
-    fn word(column: &'a PackedColumn, value: u64) -> Option<&'a Arc<str>> {
+    fn word(column: &'a PackedColumn, value: u64) -> Option<&'a ArcStr> {
         column.words.get(value as u32 as usize)
     }
 }
@@ -252,7 +253,15 @@ impl Rows for PackedRows<'_> {
     fn copy(&self, row: usize, columns: &[(usize, usize)], slots: &mut [Value]) {
         let words = self.row(row);
         for (column, slot) in columns {
-            slots[*slot] = self.value_in(words, *column);
+            let to = &mut slots[*slot];
+            match self.find_in(words, *column) {
+                // What most columns hold, written by itself: a value that is put together first and moved then is read
+                // back before its parts have arrived, and the processor waits.
+                Some((column, value)) if column.place.kind == Kind::Float => {
+                    *to = Value::Float(f64::from_bits(value));
+                }
+                _ => *to = self.value_in(words, *column),
+            }
         }
     }
 

@@ -1,7 +1,6 @@
 //! Payloads of frames: columns, ids and rows as bytes.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
@@ -187,7 +186,7 @@ impl<'a> Cursor<'a> {
             4 => Value::Time(Timestamp(i64::from_le_bytes(self.number()?))),
             5 => {
                 let len = u32::from_le_bytes(self.number()?);
-                Value::Text(Arc::from(self.text(len as usize)?))
+                Value::Text(self.text(len as usize)?.into())
             }
             _ => return None,
         })
