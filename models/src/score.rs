@@ -8,7 +8,7 @@ use scorehouse_features::value::Value;
 use crate::artifact::Artifact;
 use crate::calibration::Calibration;
 use crate::certainty::{Interval, Support};
-use crate::encoder::{Encoder, Transform};
+use crate::encoder::{Encoder, Reader, Transform};
 use crate::error::ModelError;
 use crate::ids::Probability;
 use crate::predictor::{Predictor, Recommender};
@@ -25,6 +25,7 @@ pub struct ScoringModel {
     signature: Signature,
     encoder: Encoder,
     groups: Groups,
+    reader: Reader,
     predictor: Predictor,
     calibration: Calibration,
     support: Option<Support>,
@@ -89,6 +90,7 @@ impl ScoringModel {
         predictor.prepare()?;
         Ok(Self {
             groups: Groups::of(&artifact.signature),
+            reader: Reader::new(&artifact.signature, &artifact.encoder),
             signature: artifact.signature.clone(),
             encoder: artifact.encoder.clone(),
             predictor,
@@ -187,10 +189,9 @@ impl ScoringModel {
         reasons: usize,
         scratch: &mut Scratch,
     ) -> Result<Score, ModelError> {
-        self.signature.accept(values)?;
-        self.check_reasons(reasons)?;
         scratch.row.resize(self.encoder.width(), 0.0);
-        self.encoder.encode(values, as_of, &mut scratch.row);
+        self.reader.read((&self.signature, &self.encoder), values, as_of, &mut scratch.row)?;
+        self.check_reasons(reasons)?;
         let raw = self.predictor.raw(&scratch.row)?;
         self.finish(raw, values, reasons, &scratch.row, &mut scratch.columns)
     }
@@ -213,8 +214,8 @@ impl ScoringModel {
         scratch.row.resize(width * rows.len(), 0.0);
         scratch.raw.resize(rows.len(), 0.0);
         for (i, (values, as_of)) in rows.clone().enumerate() {
-            self.signature.accept(values)?;
-            self.encoder.encode(values, as_of, &mut scratch.row[i * width..(i + 1) * width]);
+            let row = &mut scratch.row[i * width..(i + 1) * width];
+            self.reader.read((&self.signature, &self.encoder), values, as_of, row)?;
         }
         self.predictor.raw_batch(&scratch.row, width, &mut scratch.raw)?;
         for (i, (values, _)) in rows.enumerate() {

@@ -136,9 +136,27 @@ impl Signature {
         if values.len() != self.inputs.len() {
             return Err(ModelError::WrongWidth { expected: self.inputs.len(), given: values.len() });
         }
-        let refused = values.iter().zip(&self.inputs).find(|(value, input)| !input.accepts(value));
+        let refused =
+            values.iter().zip(&self.inputs).find(|(value, input)| !accepts(value, input.value_type));
         refused.map_or(Ok(()), |(value, input)| Err(input.refusal(value)))
     }
+}
+
+/// True when an input of type `wanted` takes the value.
+#[inline]
+pub(crate) fn accepts(value: &Value, wanted: ValueType) -> bool {
+    // What most inputs are.
+    if let (Value::Float(number), ValueType::Float) = (value, wanted) {
+        return number.is_finite();
+    }
+    matches!(
+        (value, wanted),
+        (Value::Missing(_), _)
+            | (Value::Bool(_), ValueType::Bool)
+            | (Value::Int(_), ValueType::Int | ValueType::Float)
+            | (Value::Text(_), ValueType::Text)
+            | (Value::Time(_), ValueType::Time)
+    )
 }
 
 impl InputField {
@@ -146,19 +164,6 @@ impl InputField {
     #[must_use]
     pub fn new(name: impl Into<String>, value_type: ValueType) -> Self {
         Self { name: name.into(), value_type, words: None, group: None }
-    }
-
-    #[inline]
-    fn accepts(&self, value: &Value) -> bool {
-        match (value, self.value_type) {
-            (Value::Float(number), ValueType::Float) => number.is_finite(),
-            (Value::Missing(_), _)
-            | (Value::Bool(_), ValueType::Bool)
-            | (Value::Int(_), ValueType::Int | ValueType::Float)
-            | (Value::Text(_), ValueType::Text)
-            | (Value::Time(_), ValueType::Time) => true,
-            _ => false,
-        }
     }
 
     /// Why a value is not accepted.

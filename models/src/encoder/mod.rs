@@ -3,6 +3,7 @@
 //! One input may become several columns (one per level, a missing flag), and a column belongs to exactly one
 //! input, so that a reason can be told per input.
 
+mod reader;
 mod transform;
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use scorehouse_features::time::Timestamp;
 use scorehouse_features::value::{Value, ValueType};
 
+pub(crate) use reader::Reader;
 pub use transform::{CalendarPart, Levels, Means, Transform};
 
 use crate::error::ModelError;
