@@ -15,7 +15,7 @@ use scorehouse_features::source::column::ColumnBuilder;
 use scorehouse_features::value::ValueType;
 use serde::{Deserialize, Serialize};
 
-use super::wire::{Body, Head, ItemsBody, ScoreBody, answers};
+use super::wire::{Body, Head, ItemsBody, ScoreBody, Told, answers};
 use crate::error::ServeError;
 use crate::live_model::LiveModel;
 
@@ -23,7 +23,7 @@ use crate::live_model::LiveModel;
 pub const INPUT: &str = "input.";
 
 /// The form of the bytes of answers (`wire`). It grows with every change of theirs, since they do not describe themselves.
-const FORM: u32 = 1;
+const FORM: u32 = 2;
 
 fn moment() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
@@ -126,17 +126,17 @@ pub fn batch(shape: &Shape, bytes: &[u8]) -> Result<(RecordBatch, bool), ServeEr
     let mut columns = Columns::of(shape);
     let mut whole = true;
     for answer in answers(bytes) {
-        let Ok((head, body)) = answer else {
+        let Ok((head, Told { row, key, body })) = answer else {
             whole = false;
             break;
         };
         match body {
-            Body::Score(score) if !shape.items && score.inputs.len() == shape.inputs.len() => {
-                columns.head.push(shape, &head, score.as_of);
+            Body::Score(score) if !shape.items && score.width() == shape.inputs.len() => {
+                columns.head.push(shape, &head, (row, key, score.as_of));
                 columns.score(&score);
             }
             Body::Items(list) if shape.items => {
-                columns.head.push(shape, &head, list.as_of);
+                columns.head.push(shape, &head, (row, key, list.as_of));
                 columns.items(&list);
             }
             _ => {
@@ -180,17 +180,17 @@ impl Common {
         }
     }
 
-    fn push(&mut self, shape: &Shape, head: &Head<'_>, as_of: i64) {
+    fn push(&mut self, shape: &Shape, head: &Head<'_>, (row, key, as_of): (u32, Option<&str>, i64)) {
         self.at.append_value(head.at);
         self.as_of.append_value(as_of);
         self.request.append_option(head.request);
-        self.row.append_value(head.row);
+        self.row.append_value(row);
         self.caller.append_option(head.caller);
         self.model.append_value(&shape.model);
         self.version.append_value(shape.version);
         self.alias.append_option(head.alias);
         self.variant.append_option(head.variant);
-        self.key.append_option(head.key);
+        self.key.append_option(key);
     }
 
     fn finish(mut self) -> Vec<ArrayRef> {
@@ -265,7 +265,7 @@ impl Columns {
         for (column, told) in self.decision.iter_mut().zip(decided) {
             column.append_option(told);
         }
-        for (column, cell) in self.inputs.iter_mut().zip(&score.inputs) {
+        for (column, cell) in self.inputs.iter_mut().zip(score.cells()) {
             cell.push_to(column);
         }
     }

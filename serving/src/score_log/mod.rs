@@ -12,6 +12,7 @@ pub mod read;
 mod roll;
 mod roller;
 mod segment;
+mod syncer;
 mod wire;
 mod writer;
 
@@ -133,11 +134,8 @@ impl ScoreLog {
         let (caller, request) = (asker.name(), asker.request());
         WORK.with_borrow_mut(|bytes| {
             bytes.clear();
-            let mut rows = 0;
-            for Answer { row, key, body } in answers {
-                wire::append(bytes, &Head { at: at.0, request, row, caller, alias, variant, key }, body);
-                rows += 1;
-            }
+            let head = Head { at: at.0, request, caller, alias, variant };
+            let rows = wire::append(bytes, &head, answers);
             if rows == 0 {
                 return;
             }

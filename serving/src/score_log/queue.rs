@@ -20,8 +20,11 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Bytes for which the writer is woken.
 const BITE: usize = 256 << 10;
 
-/// Bytes that the memory of a batch keeps for the next one.
-const SPARE: usize = 4 * BITE;
+/// Bytes of a batch: memory that grows is copied, while all who push wait for it.
+const BATCH: usize = 2 * BITE;
+
+/// Batches whose memory is kept for the next ones.
+const SPARE: usize = 16;
 
 /// Answers that wait.
 #[derive(Debug)]
@@ -39,7 +42,7 @@ pub struct Queue {
     failing: AtomicBool,
 }
 
-/// Answers of one version and one day, in the order in which they were handed over.
+/// Answers of one version and one day, in the order in which they were handed over; of a burst, some of them.
 #[derive(Debug)]
 pub struct Batch {
     /// The version.
@@ -185,12 +188,13 @@ impl Queue {
         self.freed.notify_waiters();
         let mut waiting = self.waiting.lock();
         waiting.done = taken.asked;
-        // Memory that was filled before costs no page faults when it is filled again.
-        waiting.spare = taken.batches.into_iter().map(|batch| batch.bytes).collect();
-        for spare in &mut waiting.spare {
-            spare.clear();
-            // What one burst needed is not held for good.
-            spare.shrink_to(SPARE);
+        // Memory that was filled before costs no page faults when it is filled again. What one burst needed is not held
+        // for good.
+        let filled =
+            taken.batches.into_iter().map(|batch| batch.bytes).filter(|bytes| bytes.capacity() == BATCH);
+        for mut bytes in filled.take(SPARE - waiting.spare.len().min(SPARE)) {
+            bytes.clear();
+            waiting.spare.push(bytes);
         }
         drop(waiting);
         self.written.notify_all();
@@ -228,12 +232,15 @@ impl Waiting {
     fn add(&mut self, handed: Handed<'_>) {
         let Handed { model, day, bytes, rows } = handed;
         let same = |batch: &&mut Batch| batch.day == day && Arc::ptr_eq(&batch.model, model);
-        if let Some(batch) = self.batches.iter_mut().find(same) {
+        // The last one has room, if any has.
+        if let Some(batch) = self.batches.iter_mut().rev().find(same)
+            && batch.bytes.len() + bytes.len() <= batch.bytes.capacity()
+        {
             batch.bytes.extend_from_slice(bytes);
             batch.rows += rows;
             return;
         }
-        let mut fresh = self.spare.pop().unwrap_or_default();
+        let mut fresh = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(BATCH));
         fresh.extend_from_slice(bytes);
         self.batches.push(Batch { model: model.clone(), day, bytes: fresh, rows });
     }

@@ -6,10 +6,12 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 
 use super::columns::{Shape, batch};
+use super::syncer::{self, Due};
 
 /// What segments' names end in.
 pub const ENDING: &str = "answers";
@@ -22,9 +24,10 @@ const BATCH: usize = 4 << 20;
 /// A segment that is being written.
 pub struct Segment {
     path: PathBuf,
-    file: File,
+    file: Arc<File>,
     bytes: u64,
-    unsynced: bool,
+    /// Of these, those of which nobody has yet said that they are to reach the disk.
+    unsynced: u64,
 }
 
 impl Segment {
@@ -34,7 +37,7 @@ impl Segment {
     /// When the file cannot be made.
     pub fn create(path: PathBuf, shape: &Shape) -> io::Result<Self> {
         let file = OpenOptions::new().write(true).create_new(true).open(&path)?;
-        let mut segment = Self { path, file, bytes: 0, unsynced: true };
+        let mut segment = Self { path, file: file.into(), bytes: 0, unsynced: 0 };
         segment.chunk(&serde_json::to_vec(shape)?)?;
         Ok(segment)
     }
@@ -59,30 +62,44 @@ impl Segment {
     /// # Errors
     /// When the disk refuses it; the segment must not be written to again.
     pub fn sync(&mut self) -> io::Result<()> {
-        if std::mem::take(&mut self.unsynced) { self.file.sync_data() } else { Ok(()) }
+        if std::mem::take(&mut self.unsynced) > 0 { syncer::sync(&self.file) } else { Ok(()) }
+    }
+
+    /// What is to reach the disk now, by another's hand; none if nothing was appended since.
+    pub fn due(&mut self) -> Option<Due> {
+        let due = || Due { path: self.path.clone(), file: self.file.clone() };
+        (std::mem::take(&mut self.unsynced) > 0).then(due)
     }
 
     fn chunk(&mut self, bytes: &[u8]) -> io::Result<()> {
         let mut head = [0; 8];
         head[..4].copy_from_slice(&(bytes.len() as u32).to_le_bytes());
         head[4..].copy_from_slice(&crc32fast::hash(bytes).to_le_bytes());
-        self.file.write_all(&head)?;
-        self.file.write_all(bytes)?;
-        self.bytes += (head.len() + bytes.len()) as u64;
-        self.unsynced = true;
+        let mut file = self.file.as_ref();
+        file.write_all(&head)?;
+        file.write_all(bytes)?;
+        let written = (head.len() + bytes.len()) as u64;
+        self.bytes += written;
+        self.unsynced += written;
         Ok(())
     }
 
-    /// True when all that was appended is on the disk.
+    /// Bytes of which nobody has yet said that they are to reach the disk.
     #[must_use]
-    pub const fn is_synced(&self) -> bool {
-        !self.unsynced
+    pub const fn unsynced(&self) -> u64 {
+        self.unsynced
     }
 
     /// Bytes written so far.
     #[must_use]
     pub const fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Its file.
@@ -194,7 +211,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("win.2024-01-01.1-1.answers");
         let file = OpenOptions::new().write(true).create_new(true).open(&path).unwrap();
-        let mut segment = Segment { path: path.clone(), file, bytes: 0, unsynced: false };
+        let mut segment = Segment { path: path.clone(), file: file.into(), bytes: 0, unsynced: 0 };
         segment.chunk(shape.as_bytes()).unwrap();
         chunks.iter().for_each(|bytes| segment.append(bytes).unwrap());
         let mut bytes = std::fs::read(&path).unwrap();
@@ -205,7 +222,7 @@ mod tests {
         (count, batches.is_whole())
     }
 
-    const LISTS: &str = r#"{"form": 1, "model": "upsell", "version": 1, "items": true, "inputs": []}"#;
+    const LISTS: &str = r#"{"form": 2, "model": "upsell", "version": 1, "items": true, "inputs": []}"#;
 
     #[test]
     fn what_cannot_be_read_is_told_apart_from_what_a_crash_tore_off() {
@@ -213,7 +230,7 @@ mod tests {
         assert_eq!(read(LISTS, &[], same), (0, true));
         assert_eq!(read(LISTS, &[b""], same), (1, true));
         assert_eq!(read(LISTS, &[b"no answer"], same), (1, false));
-        assert_eq!(read(&LISTS.replace("\"form\": 1, ", ""), &[b""], same), (0, false), "an earlier form");
+        assert_eq!(read(&LISTS.replace("\"form\": 2, ", ""), &[b""], same), (0, false), "an earlier form");
         assert_eq!(read(LISTS, &[b"torn"], |bytes| bytes.truncate(bytes.len() - 1)), (0, true));
         assert_eq!(read(LISTS, &[b"", b"", b""], |bytes| bytes[8 + LISTS.len() + 4] ^= 1), (0, false));
     }

@@ -13,11 +13,15 @@ use super::queue::{Batch, Queue, Taken};
 use super::roll::{Name, OPEN, day};
 use super::roller::Roller;
 use super::segment::Segment;
+use super::syncer::{Due, Syncer};
 use crate::error::ServeError;
 use crate::telemetry::Metrics;
 
 /// Bytes after which a segment is rolled.
 const SEGMENT_BYTES: u64 = 256 << 20;
+/// Bytes after which a sync begins before its time: the less lies in memory, the less a crash takes and the sooner the
+/// memory is free for what comes next.
+const SYNC_BYTES: u64 = 32 << 20;
 /// Shortest time over which the pace of answers is measured.
 const PACE: Duration = Duration::from_millis(50);
 /// Age after which a segment is rolled.
@@ -33,6 +37,7 @@ pub struct Writer {
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
     roller: Roller,
+    syncer: Syncer,
     open: IndexMap<Group, Open>,
     /// Tells segments of one process apart.
     made: u64,
@@ -59,7 +64,8 @@ impl Writer {
             .map_err(|source| ServeError::Io { what: open.display().to_string(), source })?;
         let flush = Duration::from_micros(settings.flush.0.unsigned_abs());
         let roller = Roller::start(folder.clone(), settings.keep, clock.clone())?;
-        Ok(Self { folder, flush, clock, metrics, roller, open: IndexMap::new(), made: 0 })
+        let syncer = Syncer::start()?;
+        Ok(Self { folder, flush, clock, metrics, roller, syncer, open: IndexMap::new(), made: 0 })
     }
 
     /// Writes until the queue is closed, and waits until all of it is rolled.
@@ -68,17 +74,24 @@ impl Writer {
         let (mut bytes, mut since) = (0, Instant::now());
         loop {
             // What is written must not wait for its sync longer than promised, though nothing more comes.
-            let patience = match self.is_synced() {
-                true => self.flush,
-                false => self.flush.saturating_sub(synced.elapsed()),
+            let patience = match self.unsynced() {
+                0 => self.flush,
+                _ => self.flush.saturating_sub(synced.elapsed()),
             };
             let taken = queue.take(patience);
             self.metrics.score_log_waiting(taken.bytes);
             let mut written = self.write(&taken);
             bytes += taken.bytes as u64;
-            if taken.is_awaited() || synced.elapsed() >= self.flush {
+            if taken.is_awaited() {
                 written = self.sync().and(written);
                 synced = Instant::now();
+            } else {
+                let due = synced.elapsed() >= self.flush;
+                // What is due waits for what is under way, and what comes meanwhile waits in the queue.
+                written = self.learn(due).and(written);
+                if (due || self.unsynced() >= SYNC_BYTES) && self.begin_sync() {
+                    synced = Instant::now();
+                }
             }
             if since.elapsed() >= PACE {
                 self.roller.tell((bytes as f64 / since.elapsed().as_secs_f64()) as u64);
@@ -102,13 +115,38 @@ impl Writer {
         }
     }
 
-    fn is_synced(&self) -> bool {
-        self.open.values().all(|open| open.segment.is_synced())
+    fn unsynced(&self) -> u64 {
+        self.open.values().map(|open| open.segment.unsynced()).sum()
+    }
+
+    /// Brings all that is written to the disk, in the background; false while the disk is at it already.
+    fn begin_sync(&mut self) -> bool {
+        if self.syncer.is_under_way() {
+            return false;
+        }
+        let due: Vec<Due> = self.open.values_mut().filter_map(|open| open.segment.due()).collect();
+        if !due.is_empty() {
+            self.syncer.sync(due);
+        }
+        true
+    }
+
+    /// Gives up the segments that the disk refused in the background.
+    fn learn(&mut self, wait: bool) -> std::io::Result<()> {
+        let mut failed = Ok(());
+        for (path, error) in self.syncer.outcome(wait) {
+            let found = self.open.iter().find(|(_, open)| open.segment.path() == path);
+            if let Some(group) = found.map(|(group, _)| group.clone()) {
+                self.give_up(&group);
+            }
+            failed = Err(error);
+        }
+        failed
     }
 
     /// Waits until all that is written is on the disk.
     fn sync(&mut self) -> std::io::Result<()> {
-        let mut failed = Ok(());
+        let mut failed = self.learn(true);
         let groups: Vec<Group> = self.open.keys().cloned().collect();
         for group in groups {
             let Some(open) = self.open.get_mut(&group) else { continue };
