@@ -33,14 +33,33 @@ impl Groups {
         Self { inputs }
     }
 
-    /// What groups contributed, strongest first; those that contributed nothing are left out.
-    pub fn ranked(&self, by_input: &[f64]) -> Vec<Told<'_>> {
-        let told = |inputs: &Vec<usize>| inputs.iter().map(|input| by_input[*input]).sum::<f64>();
-        let all = self.inputs.iter().map(|inputs| Told { inputs, contribution: told(inputs) });
-        let mut ranked: Vec<Told<'_>> = all.filter(|group| group.contribution != 0.0).collect();
-        // A stable sort: within a step the order is that of the signature.
-        ranked.sort_by_cached_key(|group| std::cmp::Reverse(step(group.contribution)));
-        ranked
+    /// What the `most` strongest groups contributed, strongest first, and the sum of all others. Those that contributed
+    /// nothing are left out.
+    pub fn ranked(&self, by_input: &[f64], most: usize) -> (Vec<Told<'_>>, f64) {
+        let mut ranked: Vec<(i32, Told<'_>)> = Vec::with_capacity(most.min(self.inputs.len()));
+        let mut rest = 0.0;
+        for inputs in &self.inputs {
+            let contribution = inputs.iter().map(|input| by_input[*input]).sum::<f64>();
+            let full = ranked.len() == most;
+            // What is no larger than the weakest so far is in no higher step: most groups are done with this.
+            let least = ranked.last().filter(|_| full).map_or(0.0, |(_, weakest)| weakest.contribution.abs());
+            if contribution.abs() <= least {
+                rest += contribution;
+                continue;
+            }
+            let step = step(contribution);
+            // Behind all of its step: within a step the order is that of the signature.
+            let at = ranked.partition_point(|(other, _)| *other >= step);
+            if at == most {
+                rest += contribution;
+                continue;
+            }
+            if full {
+                rest += ranked.pop().map_or(0.0, |(_, weakest)| weakest.contribution);
+            }
+            ranked.insert(at, (step, Told { inputs, contribution }));
+        }
+        (ranked.into_iter().map(|(_, told)| told).collect(), rest)
     }
 }
 
@@ -57,6 +76,9 @@ impl Told<'_> {
     /// The inputs that contributed: first the strongest of those that point the way of the sum, then the others in
     /// the order of the signature.
     pub fn parts(&self, by_input: &[f64]) -> Vec<usize> {
+        if let [alone] = self.inputs {
+            return vec![*alone];
+        }
         let mut parts: Vec<usize> =
             self.inputs.iter().copied().filter(|input| by_input[*input] != 0.0).collect();
         let along = |input: usize| by_input[input] * self.contribution > 0.0;
@@ -93,7 +115,7 @@ mod tests {
     }
 
     fn order(groups: &Groups, by_input: &[f64]) -> Vec<Vec<usize>> {
-        groups.ranked(by_input).iter().map(|told| told.parts(by_input)).collect()
+        groups.ranked(by_input, usize::MAX).0.iter().map(|told| told.parts(by_input)).collect()
     }
 
     #[test]
@@ -141,9 +163,23 @@ mod tests {
         }
 
         #[test]
+        fn the_strongest_are_the_first_of_all_and_the_rest_is_what_the_others_add_up_to(
+            by_input in contributions(),
+            most in 0_usize..7,
+        ) {
+            let groups = groups(&NAMES);
+            let (all, _) = groups.ranked(&by_input, usize::MAX);
+            let (strongest, rest) = groups.ranked(&by_input, most);
+            prop_assert_eq!(&strongest[..], &all[..most.min(all.len())]);
+            let others: f64 = all.iter().skip(most).map(|told| told.contribution).sum();
+            prop_assert!((rest - others).abs() < 1e-12);
+        }
+
+        #[test]
         fn every_contribution_is_told_once_and_sums_are_exact(by_input in contributions()) {
             let groups = groups(&NAMES);
-            let ranked = groups.ranked(&by_input);
+            let (ranked, rest) = groups.ranked(&by_input, usize::MAX);
+            prop_assert_eq!(rest, 0.0);
             for told in &ranked {
                 let sum: f64 = told.inputs.iter().map(|input| by_input[*input]).sum();
                 prop_assert_eq!(sum, told.contribution);

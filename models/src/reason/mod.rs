@@ -92,9 +92,8 @@ impl Contributions<'_> {
         for (column, contribution) in self.encoder.columns().iter().zip(self.columns) {
             by_input[column.input] += contribution;
         }
-        let ranked = self.groups.ranked(&by_input);
-        let rest = ranked.iter().skip(most).fold(0.0, |sum, told| sum + told.contribution);
-        let reasons = ranked.iter().take(most).map(|told| self.reason(told, &by_input)).collect();
+        let (ranked, rest) = self.groups.ranked(&by_input, most);
+        let reasons = ranked.iter().map(|told| self.reason(told, &by_input)).collect();
         Explanation { base: self.base, reasons, rest }
     }
 
