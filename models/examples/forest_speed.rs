@@ -2,14 +2,20 @@
 //!
 //! FIGURES is a file in the form of `fixtures/tree-shap/figures.json`, whose first forest is measured, or `grown` for one
 //! of 200 trees of 31 leaves over 30 columns that split leaves at random. ROWS is how many rows are made, by repeating the
-//! file's own, or at random. Times are processor time.
+//! file's own, or at random; then scores with reasons in words
+//! are measured, too. Times are processor time.
 
 #![allow(clippy::print_stdout, reason = "printing the figures is what this program does")]
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use scorehouse_features::time::Timestamp;
+use scorehouse_features::value::{Value as Fact, ValueType};
 use scorehouse_models::predictor::forest::{SplitRule, TreeNode};
-use scorehouse_models::{ForestBuilder, Predictor, Scale};
+use scorehouse_models::{
+    Artifact, Calibration, EncodedColumn, Encoder, ForestBuilder, InputField, Output, Predictor, Scale,
+    ScoringModel, Scratch, Signature, Transform,
+};
 use serde_json::Value;
 
 type Failure = Box<dyn std::error::Error>;
@@ -25,7 +31,9 @@ fn main() -> Result<(), Failure> {
             builder.add(&grown(&mut rng))?;
         }
         let table: Vec<f64> = (0..rows * WIDTH).map(|_| rng.random_range(0.0..1.0)).collect();
-        return measure(&Predictor::Forest(builder.finish()), &table, WIDTH);
+        let forest = Predictor::Forest(builder.finish());
+        measure(&forest, &table, WIDTH)?;
+        return measure_reasons(forest, &table);
     }
     let figures: Value = serde_json::from_str(&std::fs::read_to_string(path)?)?;
     let figure = &figures["forests"][0];
@@ -88,6 +96,27 @@ fn measure(forest: &Predictor, table: &[f64], width: usize) -> Result<(), Failur
         forest.contributions(row, &mut contributions)?;
     }
     println!("contributions:     {:.2} µs a row", per_row(start, explained));
+    Ok(())
+}
+
+/// Scores as a server gives them, without reasons and with the top five in words.
+fn measure_reasons(forest: Predictor, table: &[f64]) -> Result<(), Failure> {
+    let inputs =
+        (0..WIDTH).map(|at| InputField::new(format!("customer.fact_{at}"), ValueType::Float)).collect();
+    let signature = Signature { entity: None, feature_set: None, inputs, output: Output::Probability };
+    let columns = (0..WIDTH).map(|at| EncodedColumn::new(at, Transform::Number)).collect();
+    let encoder = Encoder::new(columns, &signature)?;
+    let model = ScoringModel::load(&Artifact::new(signature, encoder, forest, Calibration::Identity)?)?;
+    let rows: Vec<Vec<Fact>> =
+        table.chunks(WIDTH).map(|row| row.iter().map(|x| Fact::Float(*x)).collect()).collect();
+    let (at, mut scratch) = (Timestamp::parse("2026-01-01")?, Scratch::default());
+    for (reasons, name) in [(0, "score:            "), (5, "with five reasons:")] {
+        let start = cpu_seconds();
+        for row in &rows {
+            std::hint::black_box(model.score(row, at, reasons, &mut scratch)?);
+        }
+        println!("{name} {:.2} µs a row", per_row(start, rows.len()));
+    }
     Ok(())
 }
 
