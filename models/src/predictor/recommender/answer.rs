@@ -17,7 +17,7 @@ use super::rerank::{RERANKED, Standing, mean, reordered, share};
 use super::storefront::{ByRelevance, Plain, Storefront};
 use crate::error::ModelError;
 
-/// Items whose reasons are found together.
+/// Items that are looked at, and whose reasons are found, together.
 const TOGETHER: usize = 32;
 
 /// A frozen recommender.
@@ -154,10 +154,19 @@ impl Recommender {
         let most = storefront.pool();
         let mut pool = Vec::with_capacity(most.min(1000));
         while pool.len() < most {
-            let Some((item, score)) = ranked.next(most, |item| self.score(&voices, item)) else { break };
-            if storefront.allows(self.parts.items.name(item as usize)) {
-                pool.push((item, score));
+            // As many as are needed anyway: all of them have to be looked at, whatever the storefront says of each.
+            let wanted = (most - pool.len()).min(TOGETHER);
+            let next = || ranked.next(most, |item| self.score(&voices, item));
+            let some: Vec<(u32, f32)> = std::iter::from_fn(next).take(wanted).collect();
+            if some.is_empty() {
+                break;
             }
+            let names: Vec<&str> =
+                some.iter().map(|(item, _)| self.parts.items.name(*item as usize)).collect();
+            let allowed = storefront.allowed(&names);
+            pool.extend(
+                some.into_iter().zip(allowed).filter(|(_, allowed)| *allowed).map(|(candidate, _)| candidate),
+            );
         }
         let candidates = Pool { items: &pool, known: &known, voices: &voices };
         let found = self.by_relevance(&candidates, query.as_of, storefront);

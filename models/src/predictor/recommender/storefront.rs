@@ -16,9 +16,9 @@ pub trait Storefront {
     /// How many candidates to find.
     fn pool(&self) -> usize;
 
-    /// True when `item` may be shown. Asked about one candidate after another, in the order of their scores, until
-    /// there are enough or none is left; those allowed are numbered from 0 on.
-    fn allows(&mut self, item: &str) -> bool;
+    /// Whether each of `items` may be shown. Asked about the candidates in the order of their scores, some at a time and
+    /// never more than are still needed, until there are enough or none is left; those allowed are numbered from 0 on.
+    fn allowed(&mut self, items: &[&str]) -> Vec<bool>;
 
     /// Appends what a second look reads of the customer, then of candidate number `candidate`, in the order in which
     /// the model reads it; false where there is nobody to ask, so that scores decide.
@@ -43,7 +43,7 @@ impl Storefront for Plain<'_> {
         self.n
     }
 
-    fn allows(&mut self, item: &str) -> bool {
-        (self.allowed)(item)
+    fn allowed(&mut self, items: &[&str]) -> Vec<bool> {
+        items.iter().map(|item| (self.allowed)(item)).collect()
     }
 }

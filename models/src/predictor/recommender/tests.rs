@@ -147,9 +147,12 @@ impl Storefront for Backwards {
         10
     }
 
-    fn allows(&mut self, _: &str) -> bool {
-        self.asked += 1;
-        self.asked.is_multiple_of(2)
+    fn allowed(&mut self, items: &[&str]) -> Vec<bool> {
+        let odd = |_: &&str| {
+            self.asked += 1;
+            self.asked.is_multiple_of(2)
+        };
+        items.iter().map(odd).collect()
     }
 
     fn arrange(&mut self, found: ByRelevance) -> Vec<usize> {
@@ -311,8 +314,8 @@ impl Storefront for Priced {
         9
     }
 
-    fn allows(&mut self, _: &str) -> bool {
-        true
+    fn allowed(&mut self, items: &[&str]) -> Vec<bool> {
+        vec![true; items.len()]
     }
 
     fn facts(&mut self, candidate: usize, facts: &mut Vec<Value>) -> bool {

@@ -173,10 +173,11 @@ impl Storefront for Counter<'_> {
         self.shelf.pool(self.n)
     }
 
-    fn allows(&mut self, item: &str) -> bool {
-        let again = self.recent.contains(item);
-        self.just_bought += usize::from(again);
-        !again && self.open.allows(item)
+    fn allowed(&mut self, items: &[&str]) -> Vec<bool> {
+        let others: Vec<&str> = items.iter().filter(|item| !self.recent.contains(*item)).copied().collect();
+        self.just_bought += items.len() - others.len();
+        let mut of_others = self.open.allowed(&others).into_iter();
+        items.iter().map(|item| !self.recent.contains(item) && of_others.next().unwrap_or(false)).collect()
     }
 
     fn facts(&mut self, candidate: usize, facts: &mut Vec<Value>) -> bool {

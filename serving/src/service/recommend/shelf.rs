@@ -13,6 +13,7 @@ use super::arrangement::{Traits, Weights, arranged, pool};
 use super::past::PastReader;
 use super::places::{Places, place};
 use crate::error::ServeError;
+use crate::service::entities::key_of;
 
 /// The rules of a model, and how to read what they ask about.
 #[derive(Debug, Default)]
@@ -185,7 +186,7 @@ impl Shelf {
             shelf: self,
             visit,
             inputs,
-            product: Vec::new(),
+            products: Vec::new(),
             traits: Vec::new(),
             facts: Vec::new(),
             scratch,
@@ -214,8 +215,8 @@ pub struct OpenShelf<'a> {
     visit: Visit<'a>,
     /// What expressions read, as [`Places`] says; of the product that is looked at.
     inputs: Vec<Value>,
-    /// Room to read a product in.
-    product: Vec<Value>,
+    /// Room to read some products in, the features of one after those of the other.
+    products: Vec<Value>,
     /// Of each product that was allowed, where they are arranged.
     traits: Vec<Traits>,
     /// Of each product that was allowed, what a second look reads of it.
@@ -227,24 +228,32 @@ pub struct OpenShelf<'a> {
 }
 
 impl OpenShelf<'_> {
-    /// True when every rule lets `item` be shown; the first that does not counts it.
-    pub fn allows(&mut self, item: &str) -> bool {
-        let Shelf { rules, arranging, second_look, .. } = self.shelf;
+    /// Whether every rule lets each of `items` be shown; the first that does not counts it.
+    pub fn allowed(&mut self, items: &[&str]) -> Vec<bool> {
+        let Shelf { rules, arranging, second_look, product, .. } = self.shelf;
         if rules.is_empty() && arranging.is_none() && second_look.is_none() {
-            return true;
+            return vec![true; items.len()];
         }
-        match self.looked_at(item) {
-            Ok(None) => true,
-            Ok(Some(rule)) => {
-                self.filtered[rule] += 1;
-                false
-            }
+        if let Some(reader) = product
+            && let Err(error) = reader.read_all(&self.visit, items, &mut self.scratch, &mut self.products)
+        {
             // What cannot be checked is not shown; the request as a whole fails.
-            Err(error) => {
-                self.failed.get_or_insert(error);
-                false
-            }
+            self.failed.get_or_insert(error);
+            return vec![false; items.len()];
         }
+        items.iter().enumerate().map(|(place, item)| self.allows(item, place)).collect()
+    }
+
+    /// Whether `item` may be shown, whose features were read as the `place`th of some.
+    fn allows(&mut self, item: &str, place: usize) -> bool {
+        let width = self.shelf.product.as_ref().map_or(0, |reader| reader.names.len());
+        let features = &mut self.products[place * width..(place + 1) * width];
+        self.inputs.iter_mut().zip(features).for_each(|(to, from)| std::mem::swap(to, from));
+        let broken = self.looked_at(item);
+        if let Some(rule) = broken {
+            self.filtered[rule] += 1;
+        }
+        broken.is_none()
     }
 
     /// Appends what a second look reads of the customer and of product number `candidate` of those allowed; false where
@@ -291,21 +300,17 @@ impl OpenShelf<'_> {
         self.failed.map_or(Ok(self.filtered), Err)
     }
 
-    /// The first rule that `item` breaks; of one that breaks none, what decides its place is kept.
-    fn looked_at(&mut self, item: &str) -> Result<Option<usize>, ServeError> {
+    /// The first rule that `item` breaks, whose features were read; of one that breaks none, what decides its place is
+    /// kept.
+    fn looked_at(&mut self, item: &str) -> Option<usize> {
         let (shelf, as_of) = (self.shelf, self.visit.as_of);
-        if let Some(reader) = &shelf.product {
-            let key = super::super::entities::key_of(item)?;
-            reader.read(&self.visit, &key, &mut self.scratch, &mut self.product)?;
-            self.inputs.iter_mut().zip(&mut self.product).for_each(|(to, from)| std::mem::swap(to, from));
-        }
         if shelf.places.item {
             self.inputs[shelf.places.item_at()] = Value::Text(item.into());
         }
         let inputs = &self.inputs;
         let broken = shelf.rules.iter().position(|rule| !rule.expression.is_true(inputs, as_of));
         if broken.is_some() {
-            return Ok(broken);
+            return broken;
         }
         if let Some(arranging) = &shelf.arranging {
             let value = |expression: &Expression| expression.evaluate(inputs, as_of);
@@ -320,7 +325,7 @@ impl OpenShelf<'_> {
             let unknown = || Value::Missing(Missing::Undefined);
             self.facts.push(look.product.iter().map(|at| value(at).unwrap_or_else(unknown)).collect());
         }
-        Ok(None)
+        None
     }
 }
 
@@ -351,6 +356,20 @@ impl Reader {
         debug_assert_eq!(self.plan.entity(), &self.entity, "a plan reads the entity it was compiled for");
         let read = Read { key, as_of: visit.as_of, request: visit.request, overrides: &[] };
         Ok(self.plan.read(visit.online, &read, scratch, out)?)
+    }
+
+    /// Reads several entities, the features of one after those of the other.
+    fn read_all(
+        &self,
+        visit: &Visit<'_>,
+        names: &[&str],
+        scratch: &mut Scratch,
+        out: &mut Vec<Value>,
+    ) -> Result<(), ServeError> {
+        let keys: Vec<EntityKey> = names.iter().map(|name| key_of(name)).collect::<Result<_, _>>()?;
+        let read = |key| Read { key, as_of: visit.as_of, request: visit.request, overrides: &[] };
+        let reads: Vec<Read<'_>> = keys.iter().map(read).collect();
+        Ok(self.plan.read_all(visit.online, &reads, scratch, out)?)
     }
 }
 
