@@ -296,6 +296,11 @@ fn migrate(connection: &mut Connection) -> Result<usize, rusqlite::Error> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     // A revocation that was acknowledged must outlive a power cut.
     connection.pragma_update(None, "synchronous", "FULL")?;
+    // A full disk must not keep a server from starting: where nothing has to change, nothing is written.
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if usize::try_from(found) == Ok(STEPS.len()) {
+        return Ok(STEPS.len());
+    }
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let found: i64 = tx.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let found = usize::try_from(found).unwrap_or(0);

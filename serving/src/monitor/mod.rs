@@ -42,7 +42,7 @@ use outcome::Outcomes;
 use tally::{Baselines, Places, Tally};
 
 /// Periods of one report at most.
-const MOST_PERIODS: i64 = 1_000;
+const MOST_PERIODS: usize = 1_000;
 
 /// What to look at.
 pub struct Monitor<'a> {
@@ -194,7 +194,7 @@ impl Monitor<'_> {
             counted: judged.len(),
             pending: judged.iter().filter(|row| row.outcome.is_none()).count(),
             quality: Quality::of(judged.iter().copied()),
-            periods: self.periods(&judged)?,
+            periods: self.periods(&judged),
             drift: self.drift(&name, (&judged, log.unnamed), &mut baselines)?,
             crossed: Vec::new(),
             variants,
@@ -234,27 +234,30 @@ impl Monitor<'_> {
         Ok(log)
     }
 
-    fn periods(&self, judged: &[Judged<'_>]) -> Result<Vec<Period>, ServeError> {
-        let groups = self.grouped(judged, |row| row.at)?;
-        Ok(groups.into_iter().map(|(from, rows)| period(rows, from)).collect())
+    fn periods(&self, judged: &[Judged<'_>]) -> Vec<Period> {
+        let groups = self.grouped(judged, |row| row.at);
+        groups.into_iter().map(|(from, rows)| period(rows, from)).collect()
     }
 
-    /// Rows, in order of time, by period, each with its beginning.
-    fn grouped<'r, R>(
-        &self,
-        rows: &'r [R],
-        at: impl Fn(&R) -> Timestamp,
-    ) -> Result<Vec<(Timestamp, &'r [R])>, ServeError> {
-        let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(Vec::new()) };
+    /// Rows, in order of time, by period, each with its beginning; of more than [`MOST_PERIODS`] that have any, the
+    /// first holds all rows of before, too. Whoever may ask for scores may ask as of any moment: that must not keep
+    /// anybody from looking at them.
+    fn grouped<'r, R>(&self, rows: &'r [R], at: impl Fn(&R) -> Timestamp) -> Vec<(Timestamp, &'r [R])> {
         let every = self.every.0.max(1);
         // Periods lie where they lie whatever the range is, so that two reports can be laid side by side.
         let number = |row: &R| at(row).0.div_euclid(every);
-        if number(last) - number(first) >= MOST_PERIODS {
-            let message = format!("`every` makes more than {MOST_PERIODS} periods; take a longer one");
-            return Err(ServeError::InvalidField { message, nearest: None });
+        let lengths: Vec<usize> = rows.chunk_by(|a, b| number(a) == number(b)).map(<[R]>::len).collect();
+        let early = lengths.len().saturating_sub(MOST_PERIODS - 1).max(1).min(lengths.len());
+        let (first, others) = lengths.split_at(early);
+        let mut left = rows;
+        let lengths = std::iter::once(first.iter().sum()).chain(others.iter().copied());
+        let mut groups = Vec::with_capacity(others.len() + 1);
+        for length in lengths {
+            let (group, rest) = left.split_at(length);
+            left = rest;
+            groups.extend(group.first().map(|row| (Timestamp(number(row) * every), group)));
         }
-        let groups = rows.chunk_by(|a, b| number(a) == number(b));
-        Ok(groups.map(|rows| (Timestamp(number(&rows[0]) * every), rows)).collect())
+        groups
     }
 
     /// Each version's scores and inputs beside its training.

@@ -38,8 +38,14 @@ impl Segment {
     pub fn create(path: PathBuf, shape: &Shape) -> io::Result<Self> {
         let file = OpenOptions::new().write(true).create_new(true).open(&path)?;
         let mut segment = Self { path, file: file.into(), bytes: 0, unsynced: 0 };
-        segment.chunk(&serde_json::to_vec(shape)?)?;
-        Ok(segment)
+        match segment.chunk(&serde_json::to_vec(shape)?) {
+            Ok(()) => Ok(segment),
+            Err(error) => {
+                // Nothing is in it; what a full disk leaves of it is in the way only.
+                let _ = std::fs::remove_file(&segment.path);
+                Err(error)
+            }
+        }
     }
 
     /// Appends answers.

@@ -70,7 +70,7 @@ impl Writer {
 
     /// Writes until the queue is closed, and waits until all of it is rolled.
     pub fn run(mut self, queue: &Queue) {
-        let (mut failing, mut synced) = (false, Instant::now());
+        let (mut told, mut synced) = (false, Instant::now());
         let (mut bytes, mut since) = (0, Instant::now());
         loop {
             // What is written must not wait for its sync longer than promised, though nothing more comes.
@@ -97,14 +97,19 @@ impl Writer {
                 self.roller.tell((bytes as f64 / since.elapsed().as_secs_f64()) as u64);
                 (bytes, since) = (0, Instant::now());
             }
-            if let Err(error) = &written
-                && !failing
-            {
-                tracing::error!(%error, "the score log cannot be written; answers go on without it");
+            match &written {
+                // Said once, until something could be written again.
+                Err(error) if !std::mem::replace(&mut told, true) => {
+                    tracing::error!(%error, "the score log cannot be written; answers go on without it");
+                }
+                Ok(()) if told && taken.bytes > 0 => {
+                    told = false;
+                    tracing::info!("the score log is written again");
+                }
+                _ => {}
             }
-            failing = written.is_err();
             let closed = taken.closed;
-            queue.settle(taken, failing);
+            queue.settle(taken, written.is_err());
             self.roll_if(|open, _| closed || open.segment.bytes() >= SEGMENT_BYTES);
             if closed {
                 self.roller.finish();

@@ -2,11 +2,13 @@
 
 use std::ops::Range;
 
-use scorehouse_features::ids::SourceName;
+use scorehouse_features::ids::{ColumnName, EntityKey, SourceName};
 use scorehouse_features::online::{EventId, PushedRow, Receipt};
 use scorehouse_features::source::event::EventReader;
 use scorehouse_features::source::{Outcome, RejectReason};
 use scorehouse_features::time::Timestamp;
+use scorehouse_features::value::Value;
+use scorehouse_features::view::Layout;
 use serde::Serialize;
 use serde_json::Value as Json;
 use utoipa::ToSchema;
@@ -90,7 +92,8 @@ pub fn push(
 ) -> Result<EventAnswer, ServeError> {
     let reader = reader(state, source)?;
     let now = state.clock.now();
-    let (rows, filtered) = read_all(reader, pushed, now, idempotency).inspect_err(|_| {
+    let keys = KeyColumns::of(state.online.layout(), reader.source());
+    let (rows, filtered) = read_all((reader, &keys), pushed, now, idempotency).inspect_err(|_| {
         state.metrics.event_rows(reader.source().as_str(), "rejected", pushed.rows.len());
     })?;
     let receipt = store(state, reader.source(), rows)?;
@@ -120,8 +123,32 @@ pub fn store(state: &AppState, source: &SourceName, rows: Vec<PushedRow>) -> Res
     Ok(receipt)
 }
 
+/// The columns of a source by which its rows are found.
+struct KeyColumns(Vec<(usize, ColumnName)>);
+
+impl KeyColumns {
+    fn of(layout: &Layout, source: &SourceName) -> Self {
+        let tables = layout.tables().iter().filter(|table| table.source == *source);
+        Self(tables.map(|table| (table.key_column, table.key.clone())).collect())
+    }
+
+    /// Refuses text by which nobody could ask for the row again. A row whose key is missing or empty belongs to nobody.
+    fn check(&self, row: &PushedRow) -> Result<(), RejectedRow> {
+        for (at, name) in &self.0 {
+            if let Some(Value::Text(text)) = row.values.get(*at)
+                && !text.is_empty()
+                && let Err(error) = EntityKey::new(text)
+            {
+                let (field, message) = (Some(name.to_string()), error.to_string());
+                return Err(RejectedRow { row: 0, field, message, nearest: None });
+            }
+        }
+        Ok(())
+    }
+}
+
 fn read_all(
-    reader: &EventReader,
+    (reader, keys): (&EventReader, &KeyColumns),
     pushed: &Pushed,
     now: Timestamp,
     idempotency: Option<&str>,
@@ -130,7 +157,8 @@ fn read_all(
     let mut rejected = Vec::new();
     let mut filtered = 0;
     for (number, given) in pushed.rows.iter().enumerate() {
-        match read_one(reader, given, now) {
+        let read = read_one(reader, given, now);
+        match read.and_then(|row| row.map(|row| keys.check(&row).map(|()| row)).transpose()) {
             Ok(Some(row)) => rows.push(PushedRow { id: event_id(idempotency, number)?, ..row }),
             Ok(None) => filtered += 1,
             Err(reason) => rejected.push(RejectedRow { row: number, ..reason }),

@@ -68,6 +68,32 @@ async fn one_bad_row_refuses_all_and_says_which_and_why() {
 }
 
 #[tokio::test]
+async fn a_key_that_nobody_could_ask_for_is_refused_and_one_of_any_other_form_is_found() {
+    let fixture = Fixture::new();
+    for key in ["K".repeat(257).as_str(), "\n", "a\0b"] {
+        let answer = fixture.post(ORDERS, json!([order("A-5", 1.0), order(key, 1.0)])).await;
+        let rows = answer.json()["error"]["detail"]["rows"].clone();
+        assert_eq!(
+            (rows[0]["row"].clone(), rows[0]["field"].clone()),
+            (json!(1), json!("account_id")),
+            "{rows}"
+        );
+        assert!(rows[0]["message"].as_str().unwrap().contains("1 to 256 bytes"), "{rows}");
+    }
+    let long = "é".repeat(128);
+    for key in [long.as_str(), "twenty-three bytes long", "a key of twenty-four byt"] {
+        let stored = fixture.post(ORDERS, order(key, 7.0)).await;
+        assert_eq!(stored.json()["accepted"], 1);
+        let read = fixture.post(
+            "/v1/features/online",
+            json!({"entity": "account", "keys": [key], "features": ["orders.revenue"]}),
+        );
+        let read = read.await.json();
+        assert!(read.to_string().contains("7.0"), "{read}");
+    }
+}
+
+#[tokio::test]
 async fn a_line_that_is_not_json_is_a_refused_row() {
     let fixture = Fixture::new();
     let answer = lines(&fixture, &format!("{}\n{{\"account_id\": \n", order("A-5", 1.0))).await;

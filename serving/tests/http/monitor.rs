@@ -175,3 +175,16 @@ async fn a_version_that_kept_nothing_of_its_training_is_not_compared() {
     assert_eq!(report["drift"][0]["features"], json!([]));
     assert_eq!((looked(&fixture, "nobody"), kinds(&fixture)), (Vec::new(), Vec::new()));
 }
+
+#[tokio::test]
+async fn a_score_as_of_long_ago_keeps_nobody_from_looking() {
+    let fixture = monitored();
+    for as_of in ["1900-01-01", "2024-03-30"] {
+        let answer = fixture.post(WIN, json!({"entity": "D-1", "as_of": as_of})).await;
+        assert_eq!(answer.status, 200, "{}", answer.json());
+    }
+    let report = fixture.get("/v1/models/win/monitor?every=1d").await.json();
+    let counted: Vec<&Json> =
+        report["periods"].as_array().unwrap().iter().map(|one| &one["counted"]).collect();
+    assert_eq!(counted, [&json!(1), &json!(1)], "{report}");
+}

@@ -53,9 +53,14 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), ModelError> {
     // WAL's default waits for the disk at checkpoints only; an acknowledged move must outlive a power cut.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    let known = STEPS.len() as i64;
+    // A full disk must not keep a server from starting: where nothing has to change, nothing is written.
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if found == known {
+        return Ok(());
+    }
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let found: i64 = tx.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let known = STEPS.len() as i64;
     if found > known {
         let why = format!("it is version {found}; this release knows versions up to {known}");
         return Err(ModelError::CorruptRegistry { what: "database", why });

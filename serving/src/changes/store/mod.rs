@@ -242,13 +242,20 @@ impl Telling<'_> {
     }
 }
 
+fn version(connection: &Connection) -> rusqlite::Result<usize> {
+    connection.query_row("PRAGMA user_version", [], |row| Ok(row.get::<_, i64>(0)?.unsigned_abs() as usize))
+}
+
 fn prepare(connection: &mut Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "synchronous", "normal")?;
+    // A full disk must not keep a server from starting: where nothing has to change, nothing is written.
+    if version(connection)? >= STEPS.len() {
+        return Ok(());
+    }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let version: usize =
-        transaction.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0))?.unsigned_abs() as usize;
+    let version = version(&transaction)?;
     for step in STEPS.iter().skip(version) {
         transaction.execute_batch(step)?;
     }

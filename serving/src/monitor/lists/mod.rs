@@ -169,20 +169,20 @@ impl Monitor<'_> {
             products,
             length,
             quality: ListQuality::of(&judged(&all)),
-            periods: self.list_periods(&all)?,
+            periods: self.list_periods(&all),
             variants,
             comparison,
         })
     }
 
-    fn list_periods(&self, all: &[Told<'_>]) -> Result<Vec<ListPeriod>, ServeError> {
-        let groups = self.grouped(all, |told| told.list.as_of)?;
+    fn list_periods(&self, all: &[Told<'_>]) -> Vec<ListPeriod> {
+        let groups = self.grouped(all, |told| told.list.as_of);
         let period = |(from, lists): (Timestamp, &[Told<'_>])| ListPeriod {
             from,
             counted: lists.len(),
             quality: ListQuality::of(&judged(lists)),
         };
-        Ok(groups.into_iter().map(period).collect())
+        groups.into_iter().map(period).collect()
     }
 
     /// Reads what the customers of the log bought, and what their versions learnt from.

@@ -48,7 +48,8 @@ pub fn check_references(state: &AppState, caller: &Caller, given: &Fields<'_>) -
     };
     for (name, _) in &given.0 {
         if name.parse().is_ok_and(|name| leads_elsewhere(&name)) {
-            let message = format!("the role {} may not say which entity {name:?} points to", caller.role());
+            let message =
+                format!("the role {} may not say which entity `{}` points to", caller.role(), &**name);
             return Err(ServeError::Forbidden { message });
         }
     }
