@@ -3,7 +3,10 @@
 //! A thread of its own looks. What takes long, reading the log and training, goes on behind all other threads, and training
 //! is a process of its own, so that nothing it does can stop the answers; what is written down, under locks that requests
 //! need too, is written at the usual priority. The gate decides what becomes of the new version, as it does for a training by hand.
+//!
+//! Of several servers on one registry, one looks (`watch`).
 
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Weak;
 use std::thread::JoinHandle;
@@ -17,7 +20,8 @@ use scorehouse_models::{AliasName, Registry};
 use serde_json::json;
 
 use super::limits::{Crossed, judge};
-use super::retrain::{Retrained, Trainer};
+use super::retrain::{Retrained, Trainer, retrained_since};
+use super::watch::{Holder, Watches};
 use super::{Drift, MonitorReport, Monitored};
 use crate::changes::{Alarms, ChangeStore, Kind, Raised, webhooks_of};
 use crate::error::ServeError;
@@ -26,6 +30,7 @@ use crate::score_log::read::Range;
 use crate::server::duration;
 use crate::service::history::MonitorAsked;
 use crate::state::{AppState, Parts};
+use crate::stores::registry_path;
 
 /// Longest rest between two looks at whether something is due or the server stops.
 const REST: Duration = Duration::from_secs(1);
@@ -73,31 +78,70 @@ pub fn follow(state: &AppState, trainer: Trainer) -> Result<Following, ServeErro
 }
 
 fn run(parts: &Weak<Parts>, trainer: &Trainer) {
-    // By model: when it was looked at last.
-    let mut looked: FxHashMap<ModelName, Instant> = FxHashMap::default();
+    let mut looker = Looker::default();
     loop {
         let Some(state) = AppState::upgrade(parts) else { return };
         if state.changes.is_closing() {
             return;
         }
+        match looker.round(&state, trainer) {
+            Ok(()) => looker.failing = false,
+            Err(error) if !looker.failing => {
+                tracing::error!(%error, "models cannot be watched over");
+                looker.failing = true;
+            }
+            Err(_) => {}
+        }
+        let changes = state.changes.clone();
+        drop(state);
+        changes.rest(REST);
+    }
+}
+
+/// One server among those that may look.
+#[derive(Default)]
+struct Looker {
+    /// None before the first round.
+    holder: Option<Holder>,
+    /// By model that this server watches over: when it was looked at last.
+    looked: FxHashMap<ModelName, Instant>,
+    /// True while watches cannot be taken.
+    failing: bool,
+}
+
+impl Looker {
+    /// Looks at every model that is due and that no other server watches over.
+    fn round(&mut self, state: &AppState, trainer: &Trainer) -> Result<(), ServeError> {
+        let holder = match &mut self.holder {
+            Some(holder) => holder,
+            none => none.insert(Holder::new(Watches::open(&registry_path(&state.project))?)?),
+        };
         for (name, spec) in monitored(&state.project) {
             if state.changes.is_closing() {
-                return;
+                return Ok(());
             }
-            if looked.get(name).is_some_and(|last| last.elapsed() < duration(spec.every)) {
+            if !holder.take(name.as_str(), state.clock.now())? {
+                // Whoever took over tells how far the model lies from training now.
+                if self.looked.remove(name).is_some() {
+                    state.metrics.unwatched(name.as_str());
+                }
                 continue;
             }
-            looked.insert(name.clone(), Instant::now());
-            let done = catch_unwind(AssertUnwindSafe(|| look(&state, name, trainer)));
-            match done {
+            if self.looked.get(name).is_some_and(|last| last.elapsed() < duration(spec.every)) {
+                continue;
+            }
+            self.looked.insert(name.clone(), Instant::now());
+            let look = |lost: &(dyn Fn() -> bool + Sync)| {
+                let stop = || state.changes.is_closing() || lost();
+                catch_unwind(AssertUnwindSafe(|| look_until(state, name, trainer, &stop)))
+            };
+            match holder.holding(name.as_str(), state.clock.as_ref(), look) {
                 Ok(Ok(_)) => {}
                 Ok(Err(error)) => tracing::error!(model = %name, %error, "a model could not be looked at"),
                 Err(_) => state.metrics.panics().inc(),
             }
         }
-        let changes = state.changes.clone();
-        drop(state);
-        changes.rest(REST);
+        Ok(())
     }
 }
 
@@ -112,6 +156,15 @@ fn monitored(project: &Project) -> impl Iterator<Item = (&ModelName, &MonitorSpe
 /// # Errors
 /// What reading the log and history, and writing down what is told, report.
 pub fn look(state: &AppState, model: &ModelName, trainer: &Trainer) -> Result<Vec<Crossed>, ServeError> {
+    look_until(state, model, trainer, &|| state.changes.is_closing())
+}
+
+fn look_until(
+    state: &AppState,
+    model: &ModelName,
+    trainer: &Trainer,
+    stop: &(dyn Fn() -> bool + Sync),
+) -> Result<Vec<Crossed>, ServeError> {
     let spec = state.project.models.get(model).and_then(|model| model.serving.monitor.as_ref());
     let (Some(spec), Some(store), Some(history)) = (spec, state.changes.store(), state.history.as_ref())
     else {
@@ -128,14 +181,17 @@ pub fn look(state: &AppState, model: &ModelName, trainer: &Trainer) -> Result<Ve
     let Monitored::Scores(report) = report else { return Ok(Vec::new()) };
     let Some(drift) = champion(registry, model, &report)? else { return Ok(Vec::new()) };
     state.metrics.drift(model.as_str(), drift);
-    let alarm = Alarm { project, store, model, spec, now };
+    let watches = Watches::open(&registry_path(project))?;
+    let alarm = Alarm { project, store, watches: &watches, model, spec, now };
+    if stop() {
+        return Ok(Vec::new());
+    }
     let crossed = alarm.raise(drift)?;
     state.metrics.limits_crossed(model.as_str(), crossed.len());
     state.changes.hear()?;
-    let stop = || state.changes.is_closing();
-    if !crossed.is_empty() && !stop() && alarm.may_retrain()? {
+    if !crossed.is_empty() && !stop() && alarm.may_retrain(registry)? {
         // The process that trains is as far behind as the thread that starts it.
-        let done = idle::behind("models are trained again", || trainer.train(project, model, &stop))?;
+        let done = idle::behind("models are trained again", || trainer.train(project, model, stop))?;
         state.metrics.retrained(model.as_str(), done.as_ref().map_or("failed", Retrained::result));
         alarm.retrained(&crossed, &done, state.clock.as_ref())?;
         state.changes.hear()?;
@@ -166,6 +222,8 @@ pub struct Alarm<'a> {
     pub project: &'a Project,
     /// Where they are written down.
     pub store: &'a ChangeStore,
+    /// What the servers that share the registry have found.
+    pub watches: &'a Watches,
     /// The model.
     pub model: &'a ModelName,
     /// Its limits.
@@ -182,14 +240,16 @@ impl Alarm<'_> {
     /// What the store reports.
     pub fn raise(&self, drift: &Drift) -> Result<Vec<Crossed>, ServeError> {
         let verdict = judge(drift, self.spec);
+        let (which, store) = ((self.model.as_str(), drift.version), self.store.id()?);
         let alarms = Alarms {
-            model: self.model.as_str(),
+            model: which.0,
             version: drift.version,
             crossed: verdict.crossed.iter().map(Crossed::name).collect(),
             kept: verdict.kept,
+            elsewhere: self.watches.found_elsewhere(which, &store)?,
             at: self.now,
         };
-        let body = |kind: Kind, id: u64, limits: &std::collections::BTreeSet<String>| {
+        let body = |kind: Kind, id: u64, limits: &BTreeSet<String>| {
             let crossed: Vec<&Crossed> =
                 verdict.crossed.iter().filter(|crossed| limits.contains(&crossed.name())).collect();
             let mut body = json!({
@@ -207,16 +267,18 @@ impl Alarm<'_> {
         };
         let webhooks = webhooks_of(self.project, self.model.as_str());
         self.store.raise(&alarms, &Raised { body: &body, webhooks: &webhooks })?;
+        self.watches.write(which, &self.store.crossed(which.0)?, &store)?;
         Ok(verdict.crossed)
     }
 
     /// True when a crossed limit starts a retraining, and the last one is long enough ago.
     ///
     /// # Errors
-    /// What the store reports.
-    pub fn may_retrain(&self) -> Result<bool, ServeError> {
+    /// What the store and the registry report.
+    pub fn may_retrain(&self, registry: &dyn Registry) -> Result<bool, ServeError> {
         let Some(rest) = self.spec.retrain else { return Ok(false) };
-        self.store.may_retrain(self.model.as_str(), rest, self.now)
+        Ok(self.store.may_retrain(self.model.as_str(), rest, self.now)?
+            && !retrained_since(registry, self.model, self.now.before(rest))?)
     }
 
     /// Writes down what a retraining came to, and tells it. One that failed may be tried again at the next look.

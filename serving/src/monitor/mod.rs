@@ -15,6 +15,7 @@ mod quality;
 mod retrain;
 mod tally;
 mod variants;
+mod watch;
 
 use std::collections::BTreeMap;
 
@@ -33,6 +34,7 @@ pub use lists::{ListComparison, ListDifference, ListPeriod, ListQuality, ListRep
 pub use quality::{Band, Quality};
 pub use retrain::{Retrained, Trainer};
 pub use variants::{Figure, VariantComparison, VariantReport};
+pub use watch::Watches;
 
 use crate::challenger::Variant;
 use crate::error::ServeError;

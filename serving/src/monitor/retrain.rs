@@ -8,14 +8,31 @@ use std::time::Duration;
 
 use scorehouse_features::definition::Project;
 use scorehouse_features::ids::ModelName;
+use scorehouse_features::time::Timestamp;
+use scorehouse_models::Registry;
 use serde_json::Value as Json;
+
+use crate::error::ServeError;
 
 /// Time between two looks whether the process has ended.
 const LOOK: Duration = Duration::from_millis(100);
 /// Characters of what it said that are kept.
 const MOST_TOLD: usize = 500;
-/// Who moves the alias, as the trail tells it.
+/// Who makes the version and moves the alias, as registry and trail tell it.
 const WHO: &str = "retraining";
+
+/// True when any server on the registry trained the model again after a moment.
+///
+/// # Errors
+/// What the registry reports.
+pub fn retrained_since(
+    registry: &dyn Registry,
+    model: &ModelName,
+    since: Timestamp,
+) -> Result<bool, ServeError> {
+    let versions = registry.versions(model)?;
+    Ok(versions.iter().any(|version| version.who == WHO && version.when > since))
+}
 
 /// What a retraining came to.
 #[derive(Debug, Clone, PartialEq, Eq)]

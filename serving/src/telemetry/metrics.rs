@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use prometheus::core::Collector as _;
 use prometheus::{
     Encoder, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
     Registry, TextEncoder,
@@ -323,6 +324,20 @@ impl Metrics {
     /// How many limits of a monitored model are crossed.
     pub fn limits_crossed(&self, model: &str, count: usize) {
         self.limits.with_label_values(&[model]).set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// Another server looks at a monitored model now.
+    pub fn unwatched(&self, model: &str) {
+        // A label that is gone already is as good as removed.
+        let _ = self.limits.remove_label_values(&[model]);
+        for family in self.drift.collect() {
+            for metric in family.get_metric() {
+                let label = |name: &str| metric.get_label().iter().find(|label| label.name() == name);
+                if let (Some(of), true) = (label("of"), label("model").is_some_and(|l| l.value() == model)) {
+                    let _ = self.drift.remove_label_values(&[model, of.value()]);
+                }
+            }
+        }
     }
 
     /// A crossed limit started a retraining; `result` is `promoted`, `kept` or `failed`.

@@ -179,6 +179,39 @@ impl Fixture {
         Self { app: app(state.clone()), state, registry, _folder: folder }
     }
 
+    /// Another server over the same registry and, unless it has a state of its own, the same project folder. Its online
+    /// store is its own.
+    pub fn beside(&self, own_state: bool) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut project = self.state.project.clone();
+        if own_state {
+            let registry = project.state.join("registry");
+            std::fs::create_dir_all(&registry).unwrap();
+            project.state = folder.path().join("state");
+            std::fs::create_dir_all(&project.state).unwrap();
+            std::os::unix::fs::symlink(registry, project.state.join("registry")).unwrap();
+        }
+        let (clock, base) = (self.state.clock.clone(), Base::empty(&Layout::of(&project).unwrap()));
+        let options = StoreOptions::default();
+        let store =
+            EmbeddedStore::open(&project, base, &folder.path().join("log"), options, clock.clone()).unwrap();
+        fill(&store);
+        let history = Arc::new(scorehouse::stores::open_history(&project).unwrap());
+        let (timeout, doors) = (self.state.timeout, Doors { threads: 2, ..Doors::default() });
+        let state = AppState::new(StateParts {
+            project,
+            clock,
+            online: Arc::new(store),
+            registry: self.registry.clone(),
+            history: Some(history),
+            access: Access::open(),
+            timeout,
+            doors,
+        })
+        .unwrap();
+        Self { app: app(state.clone()), state, registry: self.registry.clone(), _folder: folder }
+    }
+
     pub async fn send(&self, request: Request<Body>) -> Answer {
         let response: Response<Body> = self.app.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
@@ -394,18 +427,22 @@ pub fn register_learnt(
     artifact: &Artifact,
     window: Option<TrainingWindow>,
 ) -> ModelVersion {
-    let request = RegisterRequest {
+    registry.register(&RegisterRequest { window, ..registering(model, artifact) }).unwrap().version
+}
+
+/// A version to register.
+pub fn registering(model: &str, artifact: &Artifact) -> RegisterRequest {
+    RegisterRequest {
         model: ModelName::new(model).unwrap(),
         artifact: artifact.to_bytes().unwrap(),
         metrics: serde_json::json!({"log_loss": 0.4}),
-        window,
+        window: None,
         parents: Parents::default(),
         params: serde_json::json!({}),
         report: None,
         who: "test".into(),
         when: days_ago(1),
-    };
-    registry.register(&request).unwrap().version
+    }
 }
 
 pub fn point(registry: &dyn Registry, model: &str, alias: &str, to: ModelVersion) {

@@ -19,6 +19,7 @@
 //! - `models`: listings, moves of aliases, refused versions, moves under load
 //! - `bytes`: bodies near good ones, which may be refused and never make the server fail
 //! - `monitor`: inputs beside training, limits, retrainings
+//! - `servers`: several servers on one registry, of which one watches over a model
 //! - `refusals`: bad input of every kind
 //! - `access`: keys, tokens, who is open, the trail; `matrix`: every role at every route; `sight`: who sees what
 //! - `issuer`: keys of tokens by their address; `peer`: another server, as a test plays it
@@ -60,6 +61,7 @@ mod recommend;
 mod refusals;
 mod score;
 mod second_look;
+mod servers;
 mod sight;
 mod traces;
 mod what_if;

@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use scorehouse::monitor::{Crossed, Trainer, follow, look};
@@ -13,7 +13,7 @@ const LIMITS: &str =
     "[model.win.monitor]\nfeature_psi = 0.25\nat_least = 30\nretrain = true\nrest = \"1d\"\n";
 
 /// The company with a champion of `win` that learnt from a thousand deals worth up to 1000.
-fn monitored() -> Fixture {
+pub fn monitored() -> Fixture {
     let fixture = Fixture::declaring(LIMITS);
     let even = |most: usize| {
         let values: Vec<f64> = (0..1000).map(|n| (n * most / 1000) as f64).collect();
@@ -28,7 +28,7 @@ fn monitored() -> Fixture {
 }
 
 /// Scores deals that lie as those learnt from, but for the worth of each.
-async fn serve(fixture: &Fixture, count: usize, amount: impl Fn(usize) -> usize) {
+pub async fn serve(fixture: &Fixture, count: usize, amount: impl Fn(usize) -> usize) {
     let row = |n: usize| {
         json!({
             "deal.amount": amount(n), "deal_facts.net": n * 617 % 1000,
@@ -41,7 +41,7 @@ async fn serve(fixture: &Fixture, count: usize, amount: impl Fn(usize) -> usize)
 }
 
 /// One look of the server, outside the runtime as the server's own.
-fn looked(fixture: &Fixture, program: &str) -> Vec<Crossed> {
+pub fn looked(fixture: &Fixture, program: &str) -> Vec<Crossed> {
     let (model, trainer) = (ModelName::new("win").unwrap(), Trainer::new(PathBuf::from(program)));
     let state = &fixture.state;
     std::thread::scope(|threads| {
@@ -50,7 +50,7 @@ fn looked(fixture: &Fixture, program: &str) -> Vec<Crossed> {
 }
 
 /// Kinds and bodies of what was told so far.
-fn told(fixture: &Fixture) -> Vec<(&'static str, Json)> {
+pub fn told(fixture: &Fixture) -> Vec<(&'static str, Json)> {
     let (changes, _) = fixture.state.changes.after(0, usize::MAX);
     let one = |change: &Arc<scorehouse::changes::Change>| {
         (change.kind.as_str(), serde_json::from_str(&change.body).unwrap())
@@ -58,18 +58,21 @@ fn told(fixture: &Fixture) -> Vec<(&'static str, Json)> {
     changes.iter().map(one).collect()
 }
 
-fn kinds(fixture: &Fixture) -> Vec<&'static str> {
+pub fn kinds(fixture: &Fixture) -> Vec<&'static str> {
     told(fixture).into_iter().map(|(kind, _)| kind).collect()
 }
 
 /// A program in place of `scorehouse`, which says this and ends with that.
 fn program(folder: &tempfile::TempDir, says: &str, code: u8) -> String {
     let path = folder.path().join(format!("trainer-{code}"));
-    let text = format!("#!/bin/sh\necho '{says}' | tee /dev/stderr\nexit {code}\n");
-    // Written by another process: what this one writes might be held open by a process that another test starts.
-    let write = ["-c", r#"printf '%s' "$1" > "$0" && chmod 755 "$0""#, path.to_str().unwrap(), &text];
-    assert!(std::process::Command::new("/bin/sh").args(write).status().unwrap().success());
+    write_program(&path, &format!("#!/bin/sh\necho '{says}' | tee /dev/stderr\nexit {code}\n"));
     path.to_str().unwrap().to_owned()
+}
+
+/// Written by another process: what this one writes might be held open by a process that another test starts.
+pub fn write_program(path: &Path, text: &str) {
+    let write = ["-c", r#"printf '%s' "$1" > "$0" && chmod 755 "$0""#, path.to_str().unwrap(), text];
+    assert!(std::process::Command::new("/bin/sh").args(write).status().unwrap().success());
 }
 
 #[tokio::test]
@@ -140,8 +143,7 @@ async fn a_server_that_stops_ends_the_training_that_it_started() {
     let (path, begun) = (folder.path().join("sleeper"), folder.path().join("begun"));
     let text =
         format!("#!/bin/sh\necho $$ > '{0}.new' && mv '{0}.new' '{0}'\nexec sleep 600\n", begun.display());
-    let write = ["-c", r#"printf '%s' "$1" > "$0" && chmod 755 "$0""#, path.to_str().unwrap(), &text];
-    assert!(std::process::Command::new("/bin/sh").args(write).status().unwrap().success());
+    write_program(&path, &text);
     let following = follow(&fixture.state, Trainer::new(path)).unwrap();
     while !begun.exists() {
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;

@@ -19,6 +19,8 @@ pub struct Alarms<'a> {
     pub crossed: BTreeSet<String>,
     /// The limits that are kept. Of those in neither nothing could be said.
     pub kept: BTreeSet<String>,
+    /// What the version had crossed, where that was told last in another store; none: what this store knows counts.
+    pub elsewhere: Option<BTreeSet<String>>,
     /// When.
     pub at: Timestamp,
 }
@@ -39,15 +41,13 @@ impl ChangeStore {
     /// [`ServeError::Unavailable`].
     pub fn raise(&self, alarms: &Alarms<'_>, raised: &Raised<'_>) -> Result<Vec<Change>, ServeError> {
         self.write(|transaction| {
-            let known = known(transaction, alarms)?;
+            let known = match &alarms.elsewhere {
+                None => known(transaction, alarms)?,
+                Some(known) => taken_over(transaction, alarms, known)?,
+            };
             let new: BTreeSet<String> = alarms.crossed.difference(&known).cloned().collect();
             let over: BTreeSet<String> = alarms.kept.intersection(&known).cloned().collect();
-            for what in &new {
-                transaction.execute(
-                    "INSERT INTO alarms (model, version, what, since) VALUES (?1, ?2, ?3, ?4)",
-                    params![alarms.model, alarms.version, what, alarms.at.0],
-                )?;
-            }
+            insert(transaction, alarms, &new)?;
             for what in &over {
                 transaction.execute(
                     "DELETE FROM alarms WHERE model = ?1 AND what = ?2",
@@ -63,6 +63,18 @@ impl ChangeStore {
             })
             .collect()
         })
+    }
+
+    /// The limits of a model that are crossed, as far as this store was told.
+    ///
+    /// # Errors
+    /// [`ServeError::Unavailable`].
+    pub fn crossed(&self, model: &str) -> Result<BTreeSet<String>, ServeError> {
+        let connection = self.0.lock();
+        let mut query =
+            connection.prepare_cached("SELECT what FROM alarms WHERE model = ?1").map_err(failed)?;
+        let rows = query.query_map(params![model], |row: &Row<'_>| row.get(0)).map_err(failed)?;
+        rows.collect::<rusqlite::Result<_>>().map_err(failed)
     }
 
     /// True when a model was not trained again within `rest` before a moment.
@@ -89,6 +101,27 @@ impl ChangeStore {
             transaction.execute(sql, params![model, at.0]).map(drop)
         })
     }
+}
+
+fn insert(to: &Transaction<'_>, alarms: &Alarms<'_>, limits: &BTreeSet<String>) -> rusqlite::Result<()> {
+    limits.iter().try_for_each(|what| {
+        to.execute(
+            "INSERT INTO alarms (model, version, what, since) VALUES (?1, ?2, ?3, ?4)",
+            params![alarms.model, alarms.version, what, alarms.at.0],
+        )
+        .map(drop)
+    })
+}
+
+/// Puts what another server found last in the place of what was known here.
+fn taken_over(
+    transaction: &Transaction<'_>,
+    alarms: &Alarms<'_>,
+    known: &BTreeSet<String>,
+) -> rusqlite::Result<BTreeSet<String>> {
+    transaction.execute("DELETE FROM alarms WHERE model = ?1", params![alarms.model])?;
+    insert(transaction, alarms, known)?;
+    Ok(known.clone())
 }
 
 /// The limits that the version had crossed at the last look.

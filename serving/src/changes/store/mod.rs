@@ -91,6 +91,10 @@ CREATE INDEX deliveries_due ON deliveries (webhook, due, id) WHERE state = 'wait
 CREATE INDEX deliveries_dead ON deliveries (tried) WHERE state = 'dead';
 CREATE INDEX deliveries_change ON deliveries (change);
 ",
+    "
+CREATE TABLE identity (id TEXT NOT NULL) STRICT;
+INSERT INTO identity (id) VALUES (lower(hex(randomblob(16))));
+",
 ];
 
 /// Changes after which those are looked for that nobody asks for any more.
@@ -138,6 +142,14 @@ impl ChangeStore {
         let mut connection = Connection::open(folder.join("changes.sqlite")).map_err(failed)?;
         prepare(&mut connection).map_err(failed)?;
         Ok(Self(Mutex::new(connection)))
+    }
+
+    /// What tells this store from those of other servers.
+    ///
+    /// # Errors
+    /// [`ServeError::Unavailable`].
+    pub fn id(&self) -> Result<String, ServeError> {
+        self.0.lock().query_row("SELECT id FROM identity", [], |row| row.get(0)).map_err(failed)
     }
 
     fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> Result<T, ServeError> {

@@ -13,10 +13,12 @@ use crate::cli::output::{Report, count, show, table};
 use crate::cli::session::{Session, model_name};
 use crate::cli::train::{Order, train_one};
 use crate::monitor::{
-    Alarm, Crossed, Drift, Figure, Monitor, MonitorReport, Monitored, Quality, Retrained, champion, judge,
+    Alarm, Crossed, Drift, Figure, Monitor, MonitorReport, Monitored, Quality, Retrained, Watches, champion,
+    judge,
 };
 use crate::score_log::read::Range;
 use crate::service::monitor::{PeriodAsked, grouped};
+use crate::stores::registry_path;
 
 /// Features of a version that are shown.
 const MOST_FEATURES: usize = 10;
@@ -56,7 +58,8 @@ fn check(session: &Session, args: &MonitorArgs, monitor: &Monitor<'_>) -> Outcom
     show(&report, session.json)?;
     let Some(drift) = champion(registry, &model, &report)? else { return Ok(()) };
     let changes = ChangeStore::open(&project.state)?;
-    let alarm = Alarm { project, store: &changes, model: &model, spec, now };
+    let watches = Watches::open(&registry_path(project))?;
+    let alarm = Alarm { project, store: &changes, watches: &watches, model: &model, spec, now };
     // What another range than the declared one crosses says nothing of where the model stands now.
     let crossed = if chosen { judge(drift, spec).crossed } else { alarm.raise(drift)? };
     if crossed.is_empty() {
