@@ -135,7 +135,7 @@ impl Monitor<'_> {
     /// Looks at the lists of a model that recommends.
     ///
     /// # Errors
-    /// What reading the log, history and the registry report; [`ServeError::InvalidField`] for too many periods.
+    /// What reading the log, history and the registry report.
     pub(super) fn lists(&self, name: &ModelName, pipeline: &Pipeline) -> Result<ListReport, ServeError> {
         let mut log = Log::read(&folder(&self.project.state), name.as_str(), self.range)?;
         let judge = self.judge(name, pipeline, &mut log)?;

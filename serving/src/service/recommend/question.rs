@@ -174,10 +174,12 @@ impl Storefront for Counter<'_> {
     }
 
     fn allowed(&mut self, items: &[&str]) -> Vec<bool> {
-        let others: Vec<&str> = items.iter().filter(|item| !self.recent.contains(*item)).copied().collect();
+        let again: Vec<bool> = items.iter().map(|item| self.recent.contains(item)).collect();
+        let others = items.iter().zip(&again).filter(|(_, again)| !**again);
+        let others: Vec<&str> = others.map(|(item, _)| *item).collect();
         self.just_bought += items.len() - others.len();
         let mut of_others = self.open.allowed(&others).into_iter();
-        items.iter().map(|item| !self.recent.contains(item) && of_others.next().unwrap_or(false)).collect()
+        again.iter().map(|again| !again && of_others.next().unwrap_or(false)).collect()
     }
 
     fn facts(&mut self, candidate: usize, facts: &mut Vec<Value>) -> bool {
