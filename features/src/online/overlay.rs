@@ -1,10 +1,11 @@
 //! Rows pushed since the base was built, by table and key.
 
 use std::collections::BTreeSet;
+use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use hashbrown::HashTable;
 use parking_lot::RwLock;
-use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use smol_str::SmolStr;
 
@@ -19,6 +20,7 @@ const SHARDS: usize = 16;
 /// The pushed rows of one key, and where the base's stand.
 #[derive(Debug)]
 struct Pushed {
+    key: SmolStr,
     base: (usize, usize),
     /// A single one stands here itself: most entities have no more in the tables of what is known of them last.
     added: SmallVec<[Added; 1]>,
@@ -30,10 +32,48 @@ impl Pushed {
     }
 }
 
+/// Pushed rows by key.
+type Shard = HashTable<Pushed>;
+
+fn find<'a>(shard: &'a Shard, hash: u64, key: &str) -> Option<&'a Pushed> {
+    shard.find(hash, |pushed| pushed.key == key)
+}
+
+/// Where the rows of a key were found.
+#[derive(Clone, Copy)]
+enum Found<'a> {
+    Pushed(&'a Pushed),
+    Base((usize, usize)),
+}
+
+impl<'a> Found<'a> {
+    fn rows(self, base: &'a BaseTable) -> EntityRows<'a> {
+        match self {
+            Self::Pushed(pushed) => EntityRows::Merged(pushed.over(base)),
+            Self::Base(range) => EntityRows::Base(base.rows_in(range)),
+        }
+    }
+
+    /// Looks at the newest row, so that it is on its way from memory when it is read: rows that are asked for one right
+    /// after the other come together.
+    fn touch(self, base: &BaseTable) {
+        match self {
+            Self::Pushed(pushed) => {
+                let values = pushed.added.last().map_or(&[][..], |newest| &newest.row.values);
+                // Four lie in one line of the cache.
+                black_box(values.iter().step_by(4).filter(|value| value.is_missing()).count());
+            }
+            Self::Base(range) => {
+                black_box(base.rows_in(range).newest_word());
+            }
+        }
+    }
+}
+
 /// The pushed rows of one table.
 #[derive(Debug)]
 pub(crate) struct OverlayTable {
-    shards: [RwLock<FxHashMap<SmolStr, Pushed>>; SHARDS],
+    shards: [RwLock<Shard>; SHARDS],
     /// True once a row was pushed.
     used: AtomicBool,
     /// Keys that the base does not hold, for listing.
@@ -56,23 +96,23 @@ impl OverlayTable {
         if !base.has(key) && !self.new_keys.read_recursive().contains(key) {
             self.new_keys.write().insert(key.into());
         }
-        let mut shard = self.shards[shard(key)].write();
+        let hash_of = |pushed: &Pushed| hash(pushed.key.as_bytes());
+        let number = hash(key.as_bytes());
+        let mut shard = self.shards[shard(number)].write();
         self.used.store(true, Ordering::Release);
-        let pushed = match shard.get_mut(key) {
-            Some(pushed) => pushed,
-            None => shard
-                .entry(key.into())
-                .or_insert_with(|| Pushed { base: base.range(key), added: SmallVec::new() }),
-        };
+        let fresh = || Pushed { key: key.into(), base: base.range(key), added: SmallVec::new() };
+        let mut entry = shard.entry(number, |pushed| pushed.key == key, hash_of).or_insert_with(fresh);
+        let pushed = entry.get_mut();
         let at = pushed.added.partition_point(|other| other.row.order() < row.order());
         pushed.added.insert(at, Added { row: row.clone(), before });
     }
 
     fn visit(&self, base: &BaseTable, key: &str, see: &mut dyn FnMut(&EntityRows<'_>)) {
         if self.used.load(Ordering::Acquire) {
+            let number = hash(key.as_bytes());
             // Recursive, because what sees the rows of one entity may ask for those of another.
-            let shard = self.shards[shard(key)].read_recursive();
-            if let Some(pushed) = shard.get(key) {
+            let shard = self.shards[shard(number)].read_recursive();
+            if let Some(pushed) = find(&shard, number, key) {
                 return see(&EntityRows::Merged(pushed.over(base)));
             }
         }
@@ -95,13 +135,14 @@ impl OverlayTable {
         let keys = std::iter::once((place, first)).chain(keys);
         let used = self.used.load(Ordering::Acquire);
         let shards = used.then(|| self.shards.each_ref().map(RwLock::read_recursive));
-        let pushed = |key: &str| shards.as_ref()?[shard(key)].get(key);
-        let rows = |key: &str| match pushed(key) {
-            Some(pushed) => EntityRows::Merged(pushed.over(base)),
-            None => EntityRows::Base(base.rows(key)),
+        let pushed = |key: &str| {
+            let number = hash(key.as_bytes());
+            find(&shards.as_ref()?[shard(number)], number, key)
         };
-        let found: Vec<_> = keys.map(|(place, key)| (place, rows(key))).collect();
-        found.iter().for_each(|(place, rows)| see(*place, rows));
+        let find = |key: &str| pushed(key).map_or_else(|| Found::Base(base.range(key)), Found::Pushed);
+        let found: Vec<(usize, Found<'_>)> = keys.map(|(place, key)| (place, find(key))).collect();
+        found.iter().for_each(|(_, found)| found.touch(base));
+        found.iter().for_each(|(place, found)| see(*place, &found.rows(base)));
     }
 
     fn new_keys_after(&self, after: Option<&str>, limit: usize) -> Vec<Box<str>> {
@@ -112,9 +153,9 @@ impl OverlayTable {
     }
 }
 
-/// The lock that a key's rows are under.
-fn shard(key: &str) -> usize {
-    (hash(key.as_bytes()) >> 60) as usize % SHARDS
+/// The lock that a key's rows are under, by bits of its hash that a shard's table does not look at.
+const fn shard(hash: u64) -> usize {
+    (hash >> 40) as usize % SHARDS
 }
 
 /// A base with what was pushed since: all that a reader needs, replaced as a whole when the base is.

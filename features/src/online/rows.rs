@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::online::base::PackedRows;
 use crate::time::Timestamp;
 use crate::value::{Missing, Value, ValueType};
-use crate::view::Rows;
+use crate::view::{Rows, Run};
 
 /// A row that was pushed and is held in memory; what it holds is shared by the tables of its source.
 #[derive(Debug, Clone, PartialEq)]
@@ -135,19 +135,24 @@ impl Rows for MergedRows<'_> {
         }
     }
 
-    fn copy(&self, row: usize, columns: &[(usize, usize)], slots: &mut [Value]) {
-        match self.place(row) {
-            Place::Base(row) => self.base.copy(row, columns, slots),
-            Place::Added(row) => {
-                for (column, slot) in columns {
-                    let to = &mut slots[*slot];
-                    // Each writes by itself: a value that is put together first and moved then is read back before its
-                    // parts have arrived, and the processor waits.
-                    match Self::added_value(row, *column) {
-                        Some(Value::Float(number)) => *to = Value::Float(*number),
-                        Some(Value::Missing(_)) | None => *to = Value::Missing(Missing::NullAtSource),
-                        Some(value) => to.clone_from(value),
-                    }
+    fn copy(&self, row: usize, runs: &[Run], slots: &mut [Value]) {
+        let row = match self.place(row) {
+            Place::Base(row) => return self.base.copy(row, runs, slots),
+            Place::Added(row) => row,
+        };
+        for run in runs {
+            let slots = &mut slots[run.slots()];
+            let Some(values) = row.values.get(run.columns()) else {
+                slots.fill(Value::Missing(Missing::NullAtSource));
+                continue;
+            };
+            for (value, slot) in values.iter().zip(slots) {
+                // Each writes by itself: a value that is put together first and moved then is read back before its
+                // parts have arrived, and the processor waits.
+                match value {
+                    Value::Float(number) => *slot = Value::Float(*number),
+                    Value::Missing(_) => *slot = Value::Missing(Missing::NullAtSource),
+                    value => slot.clone_from(value),
                 }
             }
         }
@@ -224,10 +229,10 @@ impl Rows for EntityRows<'_> {
         }
     }
 
-    fn copy(&self, row: usize, columns: &[(usize, usize)], slots: &mut [Value]) {
+    fn copy(&self, row: usize, runs: &[Run], slots: &mut [Value]) {
         match self {
-            Self::Base(rows) => rows.copy(row, columns, slots),
-            Self::Merged(rows) => rows.copy(row, columns, slots),
+            Self::Base(rows) => rows.copy(row, runs, slots),
+            Self::Merged(rows) => rows.copy(row, runs, slots),
         }
     }
 

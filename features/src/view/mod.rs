@@ -20,5 +20,5 @@ pub use columns::Column;
 pub use layout::{Layout, SourceLayout, TableId, TableLayout};
 pub use plan::{FeaturePlan, Gather, Step};
 pub use read::{Read, RequestFields, Scratch};
-pub use rows::Rows;
+pub use rows::{Rows, Run};
 pub use window::{WindowPlan, WindowScratch};

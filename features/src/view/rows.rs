@@ -1,7 +1,34 @@
 //! The rows of one entity, as the kernel reads them.
 
+use std::ops::Range;
+
 use crate::time::Timestamp;
 use crate::value::Value;
+
+/// Columns that follow each other, and as many slots that they go to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Run {
+    /// The first column.
+    pub column: usize,
+    /// The slot it goes to.
+    pub slot: usize,
+    /// How many there are.
+    pub length: usize,
+}
+
+impl Run {
+    /// The columns' numbers.
+    #[must_use]
+    pub const fn columns(self) -> Range<usize> {
+        self.column..self.column + self.length
+    }
+
+    /// The slots' numbers.
+    #[must_use]
+    pub const fn slots(self) -> Range<usize> {
+        self.slot..self.slot + self.length
+    }
+}
 
 /// Rows of one entity from one source, ascending by (event time, availability time, arrival).
 ///
@@ -33,10 +60,10 @@ pub trait Rows {
     /// True when there is no value.
     fn is_null(&self, row: usize, column: usize) -> bool;
 
-    /// Writes the values of several columns of row `row` into slots; `columns` holds (column, slot).
-    fn copy(&self, row: usize, columns: &[(usize, usize)], slots: &mut [Value]) {
-        for (column, slot) in columns {
-            slots[*slot] = self.value(row, *column);
+    /// Writes the values of several columns of row `row` into slots.
+    fn copy(&self, row: usize, runs: &[Run], slots: &mut [Value]) {
+        for (column, slot) in runs.iter().flat_map(|run| run.columns().zip(run.slots())) {
+            slots[slot] = self.value(row, column);
         }
     }
 

@@ -1,9 +1,11 @@
 //! A row's values taken in: checked against the signature and turned into columns.
 
+use std::ops::Range;
+
 use scorehouse_features::time::Timestamp;
 use scorehouse_features::value::{Value, ValueType};
 
-use super::{EncodedColumn, Encoder, Transform};
+use super::{Encoder, Transform};
 use crate::error::ModelError;
 use crate::signature::{Signature, accepts};
 
@@ -11,28 +13,75 @@ use crate::signature::{Signature, accepts};
 /// need, would fill the cache that the values are in.
 #[derive(Debug, Clone)]
 pub(crate) struct Reader {
-    types: Box<[ValueType]>,
-    columns: Box<[Column]>,
+    /// How many inputs there are.
+    width: usize,
+    numbers: Box<[Numbers]>,
+    /// Inputs that stand in no [`Numbers`], with their types.
+    inputs: Box<[(usize, ValueType)]>,
+    /// Columns that stand in no [`Numbers`].
+    columns: Box<[usize]>,
 }
 
-/// A column of the predictor's row.
+/// Inputs that are numbers, one after the other, and columns that take them as they are.
 #[derive(Debug, Clone, Copy)]
-struct Column {
-    input: u32,
-    /// True where the number is taken as it is.
-    plain: bool,
+struct Numbers {
+    input: usize,
+    column: usize,
+    length: usize,
+}
+
+impl Numbers {
+    fn inputs(self) -> Range<usize> {
+        self.input..self.input + self.length
+    }
+
+    fn columns(self) -> Range<usize> {
+        self.column..self.column + self.length
+    }
+
+    /// Takes the numbers in. False where one is none, and something else may have to be done with it or said of it.
+    #[inline]
+    fn read(self, values: &[Value], row: &mut [f64]) -> bool {
+        let (Some(values), Some(row)) = (values.get(self.inputs()), row.get_mut(self.columns())) else {
+            return false;
+        };
+        let mut plain = true;
+        for (value, number) in values.iter().zip(row) {
+            *number = match value {
+                Value::Float(number) => *number,
+                Value::Missing(_) => f64::NAN,
+                _ => f64::INFINITY,
+            };
+            plain &= !number.is_infinite() && (!number.is_nan() || matches!(value, Value::Missing(_)));
+        }
+        plain
+    }
 }
 
 impl Reader {
     pub(crate) fn new(signature: &Signature, encoder: &Encoder) -> Self {
-        let column = |column: &EncodedColumn| Column {
-            // An encoder was checked: it reads inputs that are there.
-            input: column.input as u32,
-            plain: column.transform == Transform::Number && column.scaling.is_none(),
-        };
+        let mut numbers: Vec<Numbers> = Vec::new();
+        for (at, column) in encoder.columns().iter().enumerate() {
+            let is_number =
+                signature.inputs.get(column.input).is_some_and(|i| i.value_type == ValueType::Float);
+            if !is_number || column.transform != Transform::Number || column.scaling.is_some() {
+                continue;
+            }
+            match numbers.last_mut() {
+                Some(last) if (last.columns().end, last.inputs().end) == (at, column.input) => {
+                    last.length += 1
+                }
+                _ => numbers.push(Numbers { input: column.input, column: at, length: 1 }),
+            }
+        }
+        let reads = |input: usize| numbers.iter().any(|numbers| numbers.inputs().contains(&input));
+        let fills = |column: usize| numbers.iter().any(|numbers| numbers.columns().contains(&column));
+        let inputs = signature.inputs.iter().map(|input| input.value_type).enumerate();
         Self {
-            types: signature.inputs.iter().map(|input| input.value_type).collect(),
-            columns: encoder.columns().iter().map(column).collect(),
+            width: signature.inputs.len(),
+            inputs: inputs.filter(|(input, _)| !reads(*input)).collect(),
+            columns: (0..encoder.width()).filter(|column| !fills(*column)).collect(),
+            numbers: numbers.into(),
         }
     }
 
@@ -47,19 +96,17 @@ impl Reader {
         as_of: Timestamp,
         row: &mut [f64],
     ) -> Result<(), ModelError> {
-        let accepted = values.len() == self.types.len()
-            && values.iter().zip(&self.types).all(|(value, wanted)| accepts(value, *wanted));
-        if !accepted {
+        let plain = values.len() == self.width
+            && self.numbers.iter().all(|numbers| numbers.read(values, row))
+            && self.inputs.iter().all(|(input, wanted)| accepts(&values[*input], *wanted));
+        if !plain {
             signature.accept(values)?;
+            encoder.encode(values, as_of, row);
+            return Ok(());
         }
-        for (at, (column, number)) in self.columns.iter().zip(row).enumerate() {
-            *number = match values.get(column.input as usize) {
-                Some(Value::Float(number)) if column.plain => *number,
-                Some(value) => {
-                    encoder.columns().get(at).map_or(f64::NAN, |column| column.encode(value, as_of))
-                }
-                None => f64::NAN,
-            };
+        for column in &self.columns {
+            let found = encoder.columns().get(*column);
+            row[*column] = found.map_or(f64::NAN, |column| column.encode(&values[column.input], as_of));
         }
         Ok(())
     }

@@ -16,7 +16,6 @@ mod syncer;
 mod wire;
 mod writer;
 
-use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -40,13 +39,6 @@ use writer::Writer;
 #[must_use]
 pub fn folder(state: &Path) -> PathBuf {
     state.join("scores")
-}
-
-/// Memory for answers that a thread keeps between requests.
-const WORK_BYTES: usize = 1 << 20;
-
-thread_local! {
-    static WORK: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// What all answers of one request share.
@@ -126,26 +118,22 @@ impl ScoreLog {
     }
 
     /// Hands answers over. They are dropped, and counted, when there is no room and `overflow` says so.
-    pub fn keep<'a>(&self, given: Given<'_>, answers: impl Iterator<Item = Answer<'a>>) {
+    pub fn keep<'a>(&self, given: Given<'_>, answers: impl Iterator<Item = Answer<'a>> + Clone) {
         let Some(queue) = &self.queue else { return };
         let Given { at, selected, asker, variant } = given;
         let variant = variant.map(Variant::as_str);
         let alias = selected.alias.as_ref().map(|alias| alias.as_str());
         let (caller, request) = (asker.name(), asker.request());
-        WORK.with_borrow_mut(|bytes| {
-            bytes.clear();
-            let head = Head { at: at.0, request, caller, alias, variant };
-            let rows = wire::append(bytes, &head, answers);
-            if rows == 0 {
-                return;
-            }
-            let must = self.overflow == Overflow::Wait && !queue.is_failing();
-            let handed = Handed { model: &selected.model, day: at.0.div_euclid(DAY), bytes, rows };
-            if !queue.push(handed, must) {
-                self.metrics.score_log_rows("dropped", rows);
-            }
-            bytes.shrink_to(WORK_BYTES);
-        });
+        let head = Head { at: at.0, request, caller, alias, variant };
+        let (rows, most) = wire::measure(&head, answers.clone());
+        if rows == 0 {
+            return;
+        }
+        let must = self.overflow == Overflow::Wait && !queue.is_failing();
+        let handed = Handed { model: &selected.model, day: at.0.div_euclid(DAY), rows, most };
+        if !queue.push(handed, must, |to| wire::append(to, &head, answers)) {
+            self.metrics.score_log_rows("dropped", rows);
+        }
     }
 
     /// Waits until everything handed over so far is on the disk.

@@ -1,6 +1,6 @@
 //! Answers that wait to be written, bounded in bytes.
 //!
-//! A push takes a lock for as long as its bytes are copied, and wakes nobody until there is a bite for the writer, who
+//! A push takes a lock for as long as its bytes are put down where they wait, and wakes nobody until there is a bite for the writer, who
 //! otherwise comes by itself: a wake-up costs more than all the rest, and a large write disturbs requests more than
 //! several small ones.
 
@@ -95,10 +95,10 @@ pub struct Handed<'a> {
     pub model: &'a Arc<LiveModel>,
     /// The day of the answer.
     pub day: i64,
-    /// The answers.
-    pub bytes: &'a [u8],
     /// How many they are.
     pub rows: usize,
+    /// Their bytes, at most.
+    pub most: usize,
 }
 
 impl Queue {
@@ -146,19 +146,21 @@ impl Queue {
         tokio::time::timeout(PATIENCE, wait).await.map_err(|_| ServeError::Overloaded { retry_after: 1 })
     }
 
-    /// Hands answers over; what `must` be kept is taken even when the queue is full. False when it was not taken.
-    pub fn push(&self, handed: Handed<'_>, must: bool) -> bool {
-        let bytes = handed.bytes.len();
-        let held = self.held.fetch_add(bytes, Ordering::Relaxed);
+    /// Hands answers over, which `put` appends where they wait; what `must` be kept is taken even when the queue is full.
+    /// False when it was not taken.
+    pub fn push(&self, handed: Handed<'_>, must: bool, put: impl FnOnce(&mut Vec<u8>)) -> bool {
+        let most = handed.most;
+        let held = self.held.fetch_add(most, Ordering::Relaxed);
         if held >= self.limit && !must {
-            self.held.fetch_sub(bytes, Ordering::Relaxed);
+            self.held.fetch_sub(most, Ordering::Relaxed);
             return false;
         }
         let mut waiting = self.waiting.lock();
-        waiting.add(handed);
-        let (before, after) = (waiting.bytes, waiting.bytes + bytes);
+        let (before, bytes) = (waiting.bytes, waiting.add(handed, put));
+        let after = before + bytes;
         waiting.bytes = after;
         drop(waiting);
+        self.held.fetch_sub(most.saturating_sub(bytes), Ordering::Relaxed);
         let bite = BITE.min(self.limit / 4);
         if before < bite && after >= bite {
             self.wake.notify_one();
@@ -229,19 +231,22 @@ impl Queue {
 }
 
 impl Waiting {
-    fn add(&mut self, handed: Handed<'_>) {
-        let Handed { model, day, bytes, rows } = handed;
-        let same = |batch: &&mut Batch| batch.day == day && Arc::ptr_eq(&batch.model, model);
+    /// The bytes that were added.
+    fn add(&mut self, handed: Handed<'_>, put: impl FnOnce(&mut Vec<u8>)) -> usize {
+        let Handed { model, day, rows, most } = handed;
+        let same = |batch: &Batch| batch.day == day && Arc::ptr_eq(&batch.model, model);
+        let has_room = |batch: &Batch| batch.bytes.len() + most <= batch.bytes.capacity();
         // The last one has room, if any has.
-        if let Some(batch) = self.batches.iter_mut().rev().find(same)
-            && batch.bytes.len() + bytes.len() <= batch.bytes.capacity()
-        {
-            batch.bytes.extend_from_slice(bytes);
-            batch.rows += rows;
-            return;
-        }
-        let mut fresh = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(BATCH));
-        fresh.extend_from_slice(bytes);
-        self.batches.push(Batch { model: model.clone(), day, bytes: fresh, rows });
+        let last = self.batches.iter().rposition(same).filter(|last| has_room(&self.batches[*last]));
+        let at = last.unwrap_or_else(|| {
+            let bytes = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(BATCH));
+            self.batches.push(Batch { model: model.clone(), day, bytes, rows: 0 });
+            self.batches.len() - 1
+        });
+        let batch = &mut self.batches[at];
+        let before = batch.bytes.len();
+        put(&mut batch.bytes);
+        batch.rows += rows;
+        batch.bytes.len() - before
     }
 }

@@ -18,8 +18,8 @@ use rayon::prelude::*;
 
 use crate::time::Timestamp;
 use crate::value::{Missing, Value};
-use crate::view::Rows;
 use crate::view::columns::{Column, NO_WORD};
+use crate::view::{Rows, Run};
 
 /// What a packed column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -187,6 +187,11 @@ pub struct PackedRows<'a> {
 }
 
 impl<'a> PackedRows<'a> {
+    /// The first word of the newest row.
+    pub(crate) fn newest_word(&self) -> Option<u64> {
+        self.words.get(self.len.checked_sub(1)? * self.table.width).copied()
+    }
+
     #[inline]
     fn row(&self, row: usize) -> &'a [u64] {
         &self.words[row * self.table.width..(row + 1) * self.table.width]
@@ -250,17 +255,17 @@ impl Rows for PackedRows<'_> {
         self.value_in(self.row(row), column)
     }
 
-    fn copy(&self, row: usize, columns: &[(usize, usize)], slots: &mut [Value]) {
+    fn copy(&self, row: usize, runs: &[Run], slots: &mut [Value]) {
         let words = self.row(row);
-        for (column, slot) in columns {
-            let to = &mut slots[*slot];
-            match self.find_in(words, *column) {
+        for (column, slot) in runs.iter().flat_map(|run| run.columns().zip(run.slots())) {
+            let to = &mut slots[slot];
+            match self.find_in(words, column) {
                 // What most columns hold, written by itself: a value that is put together first and moved then is read
                 // back before its parts have arrived, and the processor waits.
                 Some((column, value)) if column.place.kind == Kind::Float => {
                     *to = Value::Float(f64::from_bits(value));
                 }
-                _ => *to = self.value_in(words, *column),
+                _ => *to = self.value_in(words, column),
             }
         }
     }

@@ -228,7 +228,7 @@ fn gather(
                 let columns = columns
                     .ok_or_else(|| FeatureError::Bug(format!("view `{view}` reads no such column")))?;
                 let filter = latest.filter.as_ref().and_then(|filter| source.filter(filter));
-                gather.latest.push(LatestPart { filter, ttl: latest.ttl, columns });
+                gather.latest.push(LatestPart::new(filter, latest.ttl, columns));
             }
             Some(ViewKind::Window(window)) => {
                 gather.windows.push(WindowPlan::compile(window, source, picks)?);

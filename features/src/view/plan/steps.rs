@@ -5,7 +5,7 @@ use crate::time::{Span, Timestamp};
 use crate::value::{Missing, Value};
 use crate::view::latest;
 use crate::view::layout::TableId;
-use crate::view::rows::Rows;
+use crate::view::rows::{Rows, Run};
 use crate::view::window::{WindowPlan, WindowScratch};
 
 /// One step of a plan.
@@ -59,6 +59,23 @@ pub struct LatestPart {
     pub ttl: Option<Span>,
     /// (number of the column, slot).
     pub columns: Vec<(usize, usize)>,
+    /// The same, those together that follow each other in both.
+    runs: Vec<Run>,
+}
+
+impl LatestPart {
+    /// `columns`: (number of the column, slot).
+    #[must_use]
+    pub fn new(filter: Option<usize>, ttl: Option<Span>, columns: Vec<(usize, usize)>) -> Self {
+        let mut runs: Vec<Run> = Vec::new();
+        for (column, slot) in &columns {
+            match runs.last_mut() {
+                Some(run) if (run.columns().end, run.slots().end) == (*column, *slot) => run.length += 1,
+                _ => runs.push(Run { column: *column, slot: *slot, length: 1 }),
+            }
+        }
+        Self { filter, ttl, columns, runs }
+    }
 }
 
 /// One derived feature.
@@ -85,7 +102,7 @@ impl Gather {
     ) {
         for part in &self.latest {
             match latest::select(rows, part.filter, part.ttl, as_of) {
-                Ok(row) => rows.copy(row, &part.columns, slots),
+                Ok(row) => rows.copy(row, &part.runs, slots),
                 Err(missing) => {
                     for (_, slot) in &part.columns {
                         slots[*slot] = Value::Missing(missing);

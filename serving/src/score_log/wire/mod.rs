@@ -204,12 +204,20 @@ fn bytes<T: Serialize>(of: &T, room: usize) -> Vec<u8> {
     postcard::to_extend(of, Vec::with_capacity(room)).unwrap_or_default()
 }
 
-/// Appends the answers of a request that one version gave, and tells how many they are; nothing where there are none.
-pub fn append<'a>(to: &mut Vec<u8>, head: &Head<'_>, answers: impl Iterator<Item = Answer<'a>>) -> usize {
-    let mut answers = answers.peekable();
-    if answers.peek().is_none() {
-        return 0;
-    }
+/// How many answers there are, and how many bytes [`append`] puts down for them at most.
+pub fn measure<'a>(head: &Head<'_>, answers: impl Iterator<Item = Answer<'a>>) -> (usize, usize) {
+    // A whole number takes ten bytes at most, and so does a length.
+    let text = |text: Option<&str>| 11 + text.map_or(0, str::len);
+    let Head { at: _, request, caller, alias, variant } = head;
+    let begins =
+        4 + 10 + [request, caller, alias, variant].into_iter().map(|part| text(*part)).sum::<usize>();
+    answers.fold((0, begins), |(rows, bytes), answer| {
+        (rows + 1, bytes + 10 + text(answer.key) + answer.body.len())
+    })
+}
+
+/// Appends the answers of a request that one version gave.
+pub fn append<'a>(to: &mut Vec<u8>, head: &Head<'_>, answers: impl Iterator<Item = Answer<'a>>) {
     let from = to.len();
     to.extend_from_slice(&[0; 4]);
     let Head { at, request, caller, alias, variant } = head;
@@ -217,18 +225,15 @@ pub fn append<'a>(to: &mut Vec<u8>, head: &Head<'_>, answers: impl Iterator<Item
     for text in [request, caller, alias, variant] {
         put_text_if(to, *text);
     }
-    let mut rows = 0;
     for Answer { row, key, body } in answers {
         put_count(to, u64::from(row));
         put_text_if(to, key);
         to.extend_from_slice(body);
-        rows += 1;
     }
     let length = u32::try_from(to.len() - from - 4).unwrap_or(u32::MAX);
     if let Some(place) = to.get_mut(from..from + 4) {
         place.copy_from_slice(&length.to_le_bytes());
     }
-    rows
 }
 
 /// Bytes that are no answer.
