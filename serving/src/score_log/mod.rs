@@ -7,6 +7,8 @@
 
 mod asker;
 mod columns;
+mod direct;
+mod piece;
 mod queue;
 pub mod read;
 mod roll;

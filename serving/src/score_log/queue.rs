@@ -11,6 +11,7 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::Notify;
 
+use super::piece::Piece;
 use crate::error::ServeError;
 use crate::live_model::LiveModel;
 
@@ -18,13 +19,16 @@ use crate::live_model::LiveModel;
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Bytes for which the writer is woken.
-const BITE: usize = 256 << 10;
+const BITE: usize = 1 << 20;
 
-/// Bytes of a batch: memory that grows is copied, while all who push wait for it.
-const BATCH: usize = 2 * BITE;
+/// Bytes of a piece: memory that grows is copied, while all who push wait for it.
+const PIECE: usize = 2 * BITE;
 
-/// Batches whose memory is kept for the next ones.
-const SPARE: usize = 16;
+/// Bytes of a version's first piece: of most versions no more waits at once.
+const FIRST: usize = 64 << 10;
+
+/// Pieces that are kept for what comes next.
+const SPARE: usize = 4;
 
 /// Answers that wait.
 #[derive(Debug)]
@@ -50,7 +54,7 @@ pub struct Batch {
     /// Days since 1970, in UTC.
     pub day: i64,
     /// The answers.
-    pub bytes: Vec<u8>,
+    pub answers: Piece,
     /// How many they are.
     pub rows: usize,
 }
@@ -60,7 +64,7 @@ struct Waiting {
     batches: Vec<Batch>,
     bytes: usize,
     /// Memory of earlier batches, to be filled again.
-    spare: Vec<Vec<u8>>,
+    spare: Vec<Piece>,
     /// How often somebody asked for a flush, and how many of these are done.
     asked: u64,
     done: u64,
@@ -74,6 +78,8 @@ pub struct Taken {
     pub batches: Vec<Batch>,
     /// Its bytes.
     pub bytes: usize,
+    /// True when it is so much that the disk seems to be behind.
+    pub behind: bool,
     /// True: nothing follows.
     pub closed: bool,
     asked: u64,
@@ -174,9 +180,11 @@ impl Queue {
         if !waiting.closed && waiting.asked == waiting.done && waiting.bytes < BITE.min(self.limit / 4) {
             let _ = self.wake.wait_for(&mut waiting, patience);
         }
+        let bytes = std::mem::take(&mut waiting.bytes);
         Taken {
             batches: std::mem::take(&mut waiting.batches),
-            bytes: std::mem::take(&mut waiting.bytes),
+            bytes,
+            behind: bytes > self.limit / 4,
             closed: waiting.closed,
             asked: waiting.asked,
             done: waiting.done,
@@ -192,11 +200,10 @@ impl Queue {
         waiting.done = taken.asked;
         // Memory that was filled before costs no page faults when it is filled again. What one burst needed is not held
         // for good.
-        let filled =
-            taken.batches.into_iter().map(|batch| batch.bytes).filter(|bytes| bytes.capacity() == BATCH);
-        for mut bytes in filled.take(SPARE - waiting.spare.len().min(SPARE)) {
-            bytes.clear();
-            waiting.spare.push(bytes);
+        let filled = taken.batches.into_iter().map(|batch| batch.answers).filter(|piece| piece.holds(PIECE));
+        for mut piece in filled.take(SPARE - waiting.spare.len().min(SPARE)) {
+            piece.clear();
+            waiting.spare.push(piece);
         }
         drop(waiting);
         self.written.notify_all();
@@ -235,18 +242,19 @@ impl Waiting {
     fn add(&mut self, handed: Handed<'_>, put: impl FnOnce(&mut Vec<u8>)) -> usize {
         let Handed { model, day, rows, most } = handed;
         let same = |batch: &Batch| batch.day == day && Arc::ptr_eq(&batch.model, model);
-        let has_room = |batch: &Batch| batch.bytes.len() + most <= batch.bytes.capacity();
+        let has_room = |batch: &Batch| batch.answers.has_room(most);
         // The last one has room, if any has.
-        let last = self.batches.iter().rposition(same).filter(|last| has_room(&self.batches[*last]));
-        let at = last.unwrap_or_else(|| {
-            let bytes = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(BATCH));
-            self.batches.push(Batch { model: model.clone(), day, bytes, rows: 0 });
+        let last = self.batches.iter().rposition(same);
+        let at = last.filter(|last| has_room(&self.batches[*last])).unwrap_or_else(|| {
+            let room = if last.is_some() { PIECE } else { FIRST };
+            let answers = self.spare.pop().unwrap_or_else(|| Piece::with_capacity(room.max(most)));
+            self.batches.push(Batch { model: model.clone(), day, answers, rows: 0 });
             self.batches.len() - 1
         });
         let batch = &mut self.batches[at];
-        let before = batch.bytes.len();
-        put(&mut batch.bytes);
+        let before = batch.answers.len();
+        batch.answers.put(put);
         batch.rows += rows;
-        batch.bytes.len() - before
+        batch.answers.len() - before
     }
 }

@@ -78,9 +78,9 @@ impl Writer {
                 0 => self.flush,
                 _ => self.flush.saturating_sub(synced.elapsed()),
             };
-            let taken = queue.take(patience);
+            let mut taken = queue.take(patience);
             self.metrics.score_log_waiting(taken.bytes);
-            let mut written = self.write(&taken);
+            let mut written = self.write(&mut taken);
             bytes += taken.bytes as u64;
             if taken.is_awaited() {
                 written = self.sync().and(written);
@@ -171,11 +171,12 @@ impl Writer {
     }
 
     /// Appends what was taken to the segments it belongs to.
-    fn write(&mut self, taken: &Taken) -> std::io::Result<()> {
+    fn write(&mut self, taken: &mut Taken) -> std::io::Result<()> {
         let mut failed = Ok(());
-        for batch in &taken.batches {
+        for batch in &mut taken.batches {
             let group = (batch.model.name().to_owned(), batch.model.version().0, batch.day);
-            match self.append(&group, batch) {
+            // A burst that the disk does not keep up with goes where there is more room than in the queue.
+            match self.append(&group, batch, taken.behind) {
                 Ok(()) => self.metrics.score_log_rows("written", batch.rows),
                 Err(error) => {
                     self.give_up(&group);
@@ -187,12 +188,12 @@ impl Writer {
         failed
     }
 
-    fn append(&mut self, group: &Group, batch: &Batch) -> std::io::Result<()> {
+    fn append(&mut self, group: &Group, batch: &mut Batch, cached: bool) -> std::io::Result<()> {
         if !self.open.contains_key(group) {
             let segment = Segment::create(self.next(group), &Shape::of(&batch.model))?;
             self.open.insert(group.clone(), Open { segment, since: Instant::now() });
         }
-        self.open.get_mut(group).map_or(Ok(()), |open| open.segment.append(&batch.bytes))
+        self.open.get_mut(group).map_or(Ok(()), |open| open.segment.append(&mut batch.answers, cached))
     }
 
     /// The file of a new segment.
