@@ -20,6 +20,8 @@ const RETRY_AFTER: u32 = 1;
 pub struct Compute {
     pool: rayon::ThreadPool,
     work: Arc<Semaphore>,
+    /// Whose turn it is to spread over all threads.
+    turn: Semaphore,
     /// Permits of work that spreads over all threads.
     whole: u32,
     waits: Arc<Semaphore>,
@@ -74,6 +76,7 @@ impl Compute {
         Ok(Self {
             pool,
             work: Arc::new(Semaphore::new(doors.work)),
+            turn: Semaphore::new(1),
             whole: u32::try_from(whole).unwrap_or(u32::MAX),
             waits: Arc::new(Semaphore::new(doors.waits)),
             joins: Arc::new(Semaphore::new(doors.joins)),
@@ -93,7 +96,8 @@ impl Compute {
     }
 
     /// Runs CPU work that spreads over all threads of the pool: while one such piece runs another may wait, and no
-    /// third. Each takes as long as all before it, so that a queue of them would make every one of them slow.
+    /// third. Each takes as long as all before it, so that a queue of them would make every one of them slow; and begun
+    /// side by side, a thread that waits for the end of one would take up the other first.
     ///
     /// # Errors
     /// As [`Compute::work`].
@@ -101,7 +105,9 @@ impl Compute {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, ServeError> {
-        self.within(take_many(&self.work, self.whole)?, work).await
+        let permit = take_many(&self.work, self.whole)?;
+        let _turn = self.turn.acquire().await;
+        self.within(permit, work).await
     }
 
     async fn within<T: Send + 'static>(
@@ -199,6 +205,25 @@ mod tests {
         assert_eq!(compute.work(|| 1).await.unwrap(), 1);
         drop(held);
         assert_eq!(compute.spread(|| 1).await.unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn of_two_pieces_that_spread_one_waits_for_the_other() {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        let compute = compute(Doors { threads: 2, work: 4, ..Doors::default() });
+        let running = Arc::new(AtomicUsize::new(0));
+        let piece = || {
+            let running = running.clone();
+            compute.spread(move || {
+                let others = running.fetch_add(1, Ordering::SeqCst);
+                std::thread::sleep(std::time::Duration::from_millis(50));
+                running.fetch_sub(1, Ordering::SeqCst);
+                others
+            })
+        };
+        let (one, other, third) = tokio::join!(piece(), piece(), piece());
+        assert_eq!((one.unwrap(), other.unwrap()), (0, 0));
+        assert!(matches!(third, Err(ServeError::Overloaded { .. })));
     }
 
     #[tokio::test]
