@@ -297,7 +297,8 @@ impl ServeError {
     }
 }
 
-fn suggestion(nearest: Option<&String>) -> String {
+/// What follows a message about a name that nothing has.
+pub(crate) fn suggestion(nearest: Option<&String>) -> String {
     nearest.map_or_else(String::new, |near| format!("; did you mean {near:?}?"))
 }
 

@@ -120,7 +120,7 @@ mod tests {
     use scorehouse_features::value::Missing;
 
     use super::*;
-    use crate::encoder::Scaling;
+    use crate::encoder::{EncodedColumn, Scaling};
     use crate::signature::{InputField, Output};
 
     fn value() -> impl Strategy<Value = Value> {

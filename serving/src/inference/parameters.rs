@@ -6,7 +6,7 @@ use scorehouse_features::nearest::nearest;
 use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use crate::error::ServeError;
+use crate::error::{ServeError, suggestion};
 use crate::service::scalar::{Scalar, Text};
 
 /// A parameter's value: one, or a list where a parameter takes several.
@@ -83,7 +83,9 @@ impl<'a> Parameters<'a> {
         let Some((name, _)) = self.0.iter().find(|(name, _)| strange(name)) else { return Ok(()) };
         let name: String = name.chars().take(100).collect();
         let near = nearest(&name, known.iter().copied()).map(str::to_owned);
-        let message = format!("there is no parameter {name:?} here; there are {}", known.join(", "));
+        // The standard's errors are a message and nothing else, so that it says all.
+        let (known, near_text) = (known.join(", "), suggestion(near.as_ref()));
+        let message = format!("there is no parameter {name:?} here, there are {known}{near_text}");
         Err(ServeError::InvalidField { message, nearest: near })
     }
 }
@@ -173,5 +175,23 @@ impl<'de> Visitor<'de> for ParametersVisitor {
 impl<'de: 'a, 'a> Deserialize<'de> for Parameters<'a> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         from.deserialize_any(ParametersVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+    use super::*;
+
+    #[test]
+    fn a_parameter_that_nothing_knows_is_refused_with_the_nearest_name() {
+        let only =
+            |text: &str| serde_json::from_str::<Parameters<'_>>(text).unwrap().only(&["entities", "reasons"]);
+        only(r#"{"reasons": 3, "priority": 1, "request.amount": 2}"#).unwrap();
+        let told = only(r#"{"reason": 3}"#).unwrap_err().to_string();
+        assert!(told.contains("there are entities, reasons; did you mean \"reasons\"?"), "{told}");
+        let told = only(r#"{"something": 3}"#).unwrap_err().to_string();
+        assert!(told.contains("\"something\"") && !told.contains("did you mean"), "{told}");
     }
 }

@@ -36,7 +36,7 @@ impl Report for ListReport {
     fn human(&self) -> String {
         let number = |n: usize| count(n as u64);
         let mut text = format!(
-            "{}: {} lists in the log, {} count (the last of a customer on a day), {} of them pending (a purchase \
+            "{}: lists in the log: {}; {} count (the last of a customer on a day), {} of them pending (a purchase \
              counts within {})",
             self.model,
             number(self.lists),
@@ -120,7 +120,7 @@ mod tests {
         };
         let text = report.human();
         for part in [
-            "12 345 lists in the log, 1 500 count",
+            "lists in the log: 12 345; 1 500 count",
             "300 of them pending (a purchase counts within 14d)",
             "17 were for nobody by name",
             "80 products were shown, 5.0 a list",
