@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use datafusion::error::DataFusionError;
 use datafusion::execution::TaskContext;
 use datafusion::execution::context::SessionContext;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
@@ -169,19 +170,34 @@ fn session(
     memory: usize,
 ) -> Result<SessionContext, OfflineError> {
     let spill = state.join("spill");
-    std::fs::create_dir_all(&spill).map_err(OfflineError::io(&spill))?;
-    let disk = DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![spill]));
-    let pool = TrackConsumersPool::new(GreedyMemoryPool::new(memory), TOP_CONSUMERS);
-    let env = RuntimeEnvBuilder::new()
-        .with_memory_pool(Arc::new(pool))
-        .with_disk_manager_builder(disk)
-        .build_arc()?;
+    let env = |disk: DiskManagerMode| {
+        let pool = TrackConsumersPool::new(GreedyMemoryPool::new(memory), TOP_CONSUMERS);
+        RuntimeEnvBuilder::new()
+            .with_memory_pool(Arc::new(pool))
+            .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(disk))
+            .build_arc()
+    };
+    let made = std::fs::create_dir_all(&spill);
+    made.or_else(|error| if is_full(&error) { Ok(()) } else { Err(error) })
+        .map_err(OfflineError::io(&spill))?;
+    let env = match env(DiskManagerMode::Directories(vec![spill])) {
+        // What fits into memory can be read all the same; what does not says so.
+        Err(error) if matches!(error.find_root(), DataFusionError::IoError(io) if is_full(io)) => {
+            env(DiskManagerMode::Disabled)?
+        }
+        env => env?,
+    };
     env.register_object_store(ObjectStoreUrl::parse(STORE_URL)?.as_ref(), storage.store());
     let config = SessionConfig::new()
         .with_target_partitions(threads)
         .with_batch_size((memory / MEMORY_PER_ROW).clamp(FEWEST_ROWS, MOST_ROWS))
         .with_sort_spill_reservation_bytes(MERGE_BYTES.min(memory / MERGE_SHARE / threads));
     Ok(SessionContext::new_with_config_rt(config, env))
+}
+
+/// True when it is for want of room on the disk.
+fn is_full(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
 }
 
 /// A source of the project by name.

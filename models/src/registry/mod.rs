@@ -13,7 +13,7 @@ pub use record::{
     AliasMove, AuditAction, AuditEntry, ModelRecord, Parents, RegisterRequest, Registered, Selector,
     TrainingWindow, VersionRecord,
 };
-pub use sqlite::SqliteRegistry;
+pub use sqlite::{SqliteRegistry, keep_side_files};
 
 use crate::artifact::Artifact;
 use crate::error::ModelError;

@@ -15,6 +15,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::key::ApiKey;
+use scorehouse_models::registry::keep_side_files;
+
 use crate::error::ServeError;
 
 /// Each entry brings the database from version i to i + 1; entries are never changed, only added.
@@ -144,6 +146,7 @@ impl KeyStore {
         std::fs::create_dir_all(folder).map_err(io(folder))?;
         restrict(folder).map_err(io(folder))?;
         let mut connection = Connection::open(folder.join("access.sqlite")).map_err(|e| failed(&e))?;
+        keep_side_files(&connection).map_err(|e| failed(&e))?;
         prepare(&mut connection)?;
         Ok(Self(Mutex::new(connection)))
     }

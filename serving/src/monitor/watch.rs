@@ -12,6 +12,7 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use scorehouse_features::time::{Clock, Span, Timestamp};
+use scorehouse_models::registry::keep_side_files;
 
 use crate::error::ServeError;
 
@@ -65,6 +66,7 @@ impl Watches {
         let open = || {
             let connection = Connection::open(folder.join("watch.sqlite"))?;
             connection.busy_timeout(BUSY)?;
+            keep_side_files(&connection)?;
             connection.pragma_update(None, "journal_mode", "wal")?;
             connection.pragma_update(None, "synchronous", "normal")?;
             connection.execute_batch(TABLES)?;

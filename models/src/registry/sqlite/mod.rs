@@ -50,6 +50,7 @@ impl SqliteRegistry {
         std::fs::create_dir_all(&folder).map_err(io(&folder))?;
         let mut connection = Connection::open(dir.as_ref().join("registry.sqlite"))?;
         connection.busy_timeout(BUSY)?;
+        keep_side_files(&connection)?;
         schema::prepare(&mut connection)?;
         let artifacts = LocalFileSystem::new_with_prefix(&folder)?;
         Ok(Self { connection: Mutex::new(connection), artifacts, folder })
@@ -75,6 +76,15 @@ impl SqliteRegistry {
         }
         Ok(bytes.into())
     }
+}
+
+/// Has SQLite leave its side files (`-wal`, `-shm`) where they are when the last connection closes. On a disk that is full
+/// when a process starts, they could not be made again, and then the database could not even be read.
+///
+/// # Errors
+/// When the file system does not know how.
+pub fn keep_side_files(connection: &Connection) -> rusqlite::Result<()> {
+    connection.file_control(None::<&str>, rusqlite::FileControl::PersistWal(&mut 1))
 }
 
 impl Registry for SqliteRegistry {

@@ -95,3 +95,14 @@ fn a_database_of_a_later_release_is_refused() {
     let refused = SqliteRegistry::open(folder.0.path()).unwrap_err();
     assert!(refused.to_string().contains("version 99"), "{refused}");
 }
+
+#[test]
+fn side_files_stay_for_a_start_on_a_full_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(SqliteRegistry::open(folder.path()).unwrap());
+    for ending in ["wal", "shm"] {
+        let file = folder.path().join(format!("registry.sqlite-{ending}"));
+        assert!(file.exists(), "{}", file.display());
+    }
+    SqliteRegistry::open(folder.path()).unwrap();
+}

@@ -22,6 +22,8 @@ pub use deliveries::{Delivery, DeliveryState, Redelivery};
 pub use marks::{Draft, Mark, Told};
 
 use super::{Change, Kind, REMEMBERED};
+use scorehouse_models::registry::keep_side_files;
+
 use crate::error::ServeError;
 
 /// Each entry brings the database from version i to i + 1; entries are never changed, only added.
@@ -140,6 +142,7 @@ impl ChangeStore {
         std::fs::create_dir_all(&folder)
             .map_err(|source| ServeError::Io { what: folder.display().to_string(), source })?;
         let mut connection = Connection::open(folder.join("changes.sqlite")).map_err(failed)?;
+        keep_side_files(&connection).map_err(failed)?;
         prepare(&mut connection).map_err(failed)?;
         Ok(Self(Mutex::new(connection)))
     }
